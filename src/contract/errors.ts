@@ -1,0 +1,54 @@
+/**
+ * Every error that this program raises on purpose: its HTTP status, its exit code (design of the exit codes:
+ * 0 done, 1 it failed, 2 wrong usage) and what it means. docs/errors.md is compared with it by a test.
+ */
+export const errorCatalogue = {
+  USAGE: { httpStatus: 400, exitCode: 2, meaning: "a command was called with words it does not know" },
+  SETTINGS_INVALID: { httpStatus: 500, exitCode: 1, meaning: "config.toml or the environment holds a setting that cannot be used" },
+  OPTION_UNKNOWN: { httpStatus: 404, exitCode: 1, meaning: "no option of that name" },
+  OPTION_INVALID: { httpStatus: 422, exitCode: 1, meaning: "an option's value is out of its range or of another type" },
+  REPORT_INVALID: { httpStatus: 422, exitCode: 1, meaning: "a report that the database refuses; nothing was written" },
+  ENGINE_UNKNOWN: { httpStatus: 404, exitCode: 1, meaning: "no engine of that name is known" },
+  ENGINE_INVALID: { httpStatus: 422, exitCode: 1, meaning: "an engine's name or required scopes cannot be used" },
+  ALERT_UNKNOWN: { httpStatus: 404, exitCode: 1, meaning: "no open alert has that number" },
+  DATABASE_UNREACHABLE: { httpStatus: 503, exitCode: 1, meaning: "the database does not answer" },
+  DATABASE_BUSY: { httpStatus: 503, exitCode: 1, meaning: "a lock was not given in time" },
+  DATABASE_NEWER: { httpStatus: 503, exitCode: 1, meaning: "the database was migrated by a newer program" },
+  DATABASE_OLDER: { httpStatus: 503, exitCode: 1, meaning: "the database has not been migrated to this program's version" },
+  DATABASE_RIGHTS: { httpStatus: 503, exitCode: 1, meaning: "the database role lacks a right that this needs" },
+  DATABASE_UNSUPPORTED: { httpStatus: 503, exitCode: 1, meaning: "the PostgreSQL server is too old" },
+  MIGRATION_CHANGED: { httpStatus: 500, exitCode: 1, meaning: "a migration that has been applied was edited afterwards" },
+  POSTGRES_MISSING: { httpStatus: 500, exitCode: 1, meaning: "no PostgreSQL program that could be used was found" },
+  POSTGRES_FAILED: { httpStatus: 500, exitCode: 1, meaning: "the embedded PostgreSQL server could not be made, started or stopped" },
+  HOME_IN_USE: { httpStatus: 500, exitCode: 1, meaning: "another daemon works on the same home" },
+  HOME_UNUSABLE: { httpStatus: 500, exitCode: 1, meaning: "the home cannot be created or written" },
+  SCOPE_UNCONFIGURED: { httpStatus: 422, exitCode: 1, meaning: "a scope was asked for that the settings do not describe" },
+  BACKUP_FAILED: { httpStatus: 500, exitCode: 1, meaning: "a backup, or a part of it, was not made" },
+  BACKUP_RUNNING: { httpStatus: 409, exitCode: 1, meaning: "another engine-backup is at work on the same archive directory" },
+  SPOOL_FAILED: { httpStatus: 500, exitCode: 1, meaning: "a report could neither be recorded nor kept for later" },
+  INTERNAL: { httpStatus: 500, exitCode: 1, meaning: "an error nobody foresaw" },
+} as const satisfies Record<string, { httpStatus: number; exitCode: number; meaning: string }>;
+
+export type ErrorCode = keyof typeof errorCatalogue;
+
+/** The one class of errors that this program raises on purpose. `message` quotes the offending value, never a secret. */
+export class BackupAwarenessError extends Error {
+  readonly code: ErrorCode;
+  /** What to do about it, in one sentence; printed after `hint:`. */
+  readonly hint: string | null;
+
+  constructor(code: ErrorCode, message: string, options: { readonly hint?: string; readonly cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "BackupAwarenessError";
+    this.code = code;
+    this.hint = options.hint ?? null;
+  }
+
+  get exitCode(): number {
+    return errorCatalogue[this.code].exitCode;
+  }
+
+  get httpStatus(): number {
+    return errorCatalogue[this.code].httpStatus;
+  }
+}

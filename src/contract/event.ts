@@ -1,0 +1,31 @@
+/** Severities of oVirt's audit log. */
+export const severities = { normal: 0, warning: 1, error: 2, alert: 10 } as const;
+export type Severity = keyof typeof severities;
+
+/** Every kind of event: its code never changes, since auditors and SNMP receivers filter by it. */
+export const eventTypes = {
+  ENGINE_NO_FULL_BACKUP: { code: 9022, severity: "alert" },
+  ENGINE_NO_WARM_BACKUP: { code: 9023, severity: "alert" },
+  ENGINE_BACKUP_STARTED: { code: 9024, severity: "normal" },
+  ENGINE_BACKUP_COMPLETED: { code: 9025, severity: "normal" },
+  ENGINE_BACKUP_FAILED: { code: 9026, severity: "error" },
+  ENGINE_BACKUP_STALLED: { code: 9100, severity: "warning" },
+  ENGINE_FULL_BACKUP_AVAILABLE: { code: 9101, severity: "normal" },
+  BACKUP_AWARENESS_DISABLED: { code: 9102, severity: "warning" },
+  BACKUP_AWARENESS_ENABLED: { code: 9103, severity: "normal" },
+  ENGINE_ALERT_CLEARED: { code: 9104, severity: "normal" },
+  ENGINE_ALERT_DISMISSED: { code: 9105, severity: "normal" },
+  OPTION_CHANGED: { code: 9106, severity: "normal" },
+  ENGINE_ADDED: { code: 9107, severity: "normal" },
+  ENGINE_CHANGED: { code: 9108, severity: "normal" },
+  ENGINE_REMOVED: { code: 9109, severity: "normal" },
+  ENGINE_BACKUP_INCOMPLETE: { code: 9110, severity: "error" },
+  ENGINE_BACKUP_OUTCOME_UNKNOWN: { code: 9111, severity: "warning" },
+  REPORT_REFUSED: { code: 9112, severity: "warning" },
+} as const satisfies Record<string, { code: number; severity: Severity }>;
+
+export type EventType = keyof typeof eventTypes;
+
+/** The event types that are raised as alerts and stay open until their cause is gone. */
+export const alertTypes = ["ENGINE_NO_FULL_BACKUP", "ENGINE_NO_WARM_BACKUP", "ENGINE_BACKUP_STALLED"] as const;
+export type AlertType = (typeof alertTypes)[number];

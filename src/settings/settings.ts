@@ -1,0 +1,38 @@
+/** Where things are: config.toml and the environment, already checked. Policy is not here: see contract/option.ts. */
+export type Settings = {
+  /** Absolute path of the home: state, spool, archives, the embedded cluster. */
+  readonly home: string;
+  /** The config.toml that was read; null: there is none. */
+  readonly configFile: string | null;
+  /** This host's engine, in lower case. */
+  readonly fqdn: string;
+  readonly listen: { readonly host: string; readonly port: number };
+  /** null: the embedded cluster below home. */
+  readonly databaseUrl: string | null;
+  /** What engine-backup can back up. `db` and `files` are always there, by their defaults. */
+  readonly scopes: ReadonlyMap<string, ScopeSettings>;
+  readonly archiveDirectory: string;
+  /** Neither scopes.db.url nor scopes.files.paths is set, so that a backup covers Backup Awareness itself and nothing else. */
+  readonly protectsOnlyItself: boolean;
+};
+
+export type ScopeSettings =
+  | {
+      readonly kind: "database";
+      /** The application's database; null: Backup Awareness' own database. */
+      readonly url: string | null;
+    }
+  | {
+      readonly kind: "files";
+      readonly paths: readonly string[];
+      /** Patterns as GNU tar's --exclude takes them. */
+      readonly exclude: readonly string[];
+    };
+
+/** The places below home. */
+export const homePlaces = {
+  postgres: "postgres",
+  backups: "backups",
+  log: "log",
+  spool: "spool",
+} as const;
