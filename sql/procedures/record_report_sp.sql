@@ -1,0 +1,165 @@
+-- The one way in: records one message of a backup tool, with all that can be known of it, and lets the engine's state
+-- and alerts follow, in one transaction. Every other way (LogEngineBackupEvent, the API, the command line, importers)
+-- ends here.
+--
+--   v_status    started, completed, failed, incomplete (a part is missing) or unknown
+--   v_done_at   when that was, by the reporter's clock; recorded as given. What decides is the effective time: that or
+--               the moment of receipt, whichever is earlier. A report older than what is known changes history, never
+--               the state.
+--   v_fqdn      empty or null: this database's own engine
+--   v_run_id    pairs a start with its end; without it an end closes what started before it
+--   v_now       the moment of receipt
+--
+-- Returns whether it was new: the same report twice (fqdn, scope, done_at, status) is recorded once and is no error.
+-- Errors: SQLSTATE 22023 names the argument and its value; nothing is written.
+create or replace function record_report(
+  v_scope varchar, v_done_at timestamptz, v_status text, v_output_message text, v_fqdn varchar, v_log_path text,
+  v_run_id text default null, v_duration_ms bigint default null, v_size_bytes bigint default null,
+  v_archive text default null, v_tool text default null, v_now timestamptz default clock_timestamp()
+) returns boolean
+language plpgsql security definer set search_path = backup_awareness, pg_temp as $$
+declare
+  v_engine_fqdn varchar;
+  v_effective_at timestamptz;
+  v_former engine_scope%rowtype;
+  v_is_success boolean := v_status = 'completed';
+begin
+  perform check_scope('v_scope', v_scope);
+  if v_done_at is null or not isfinite(v_done_at) then
+    perform refuse_argument('v_done_at', v_done_at::text, 'is not a moment');
+  end if;
+  if v_status is null or v_status not in ('started', 'completed', 'failed', 'incomplete', 'unknown') then
+    perform refuse_argument('v_status', v_status, 'is none of started, completed, failed, incomplete, unknown');
+  end if;
+  if v_duration_ms < 0 then
+    perform refuse_argument('v_duration_ms', v_duration_ms::text, 'is negative');
+  end if;
+  if v_size_bytes < 0 then
+    perform refuse_argument('v_size_bytes', v_size_bytes::text, 'is negative');
+  end if;
+  if char_length(v_run_id) > 200 then
+    perform refuse_argument('v_run_id', v_run_id, format('has %s characters; at most 200 are allowed', char_length(v_run_id)));
+  end if;
+  if v_fqdn is null or v_fqdn = '' then
+    select own_fqdn into v_engine_fqdn from installation;
+    if v_engine_fqdn is null then
+      perform refuse_argument('v_fqdn', v_fqdn, 'names no engine, and this database has none of its own');
+    end if;
+  else
+    v_engine_fqdn := checked_fqdn('v_fqdn', v_fqdn);
+  end if;
+  v_effective_at := least(v_done_at, v_now);
+
+  -- Asked before the engine is made known, since a replay must not bring back one that was removed; and again below,
+  -- when nobody else can be recording the same.
+  if is_recorded(v_engine_fqdn, v_scope, v_done_at, v_status) then
+    return false;
+  end if;
+
+  perform share_options();
+  perform know_engine(v_engine_fqdn, v_now, format('first report, of scope %s', v_scope));
+
+  if is_recorded(v_engine_fqdn, v_scope, v_done_at, v_status) then
+    return false;
+  end if;
+
+  insert into engine_scope (fqdn, scope) values (v_engine_fqdn, v_scope) on conflict do nothing;
+  select * into strict v_former from engine_scope s where s.fqdn = v_engine_fqdn and s.scope = v_scope;
+
+  if v_status = 'started' then
+    perform begin_run(v_engine_fqdn, v_scope, v_done_at, v_effective_at, v_run_id, v_tool,
+                      v_former.last_finish_at is null or v_effective_at > v_former.last_finish_at, v_now);
+  else
+    perform end_run(v_engine_fqdn, v_scope, v_done_at, v_effective_at, v_status, v_run_id, v_duration_ms, v_size_bytes,
+                    v_archive, v_tool, case when v_status = 'unknown' then v_output_message end,
+                    v_former.running_since is not null, v_now);
+    if v_status <> 'unknown' then
+      insert into engine_backup_log (scope, done_at, is_passed, output_message, fqdn, log_path)
+      values (v_scope, v_done_at, v_is_success, v_output_message, v_engine_fqdn, v_log_path);
+    end if;
+  end if;
+
+  update engine_scope s
+  set running_since = (
+        select min(b.effective_at) from backup b
+        where b.fqdn = v_engine_fqdn and b.scope = v_scope and b.outcome = 'running'
+      ),
+      last_finish_at = case when v_status = 'started' then s.last_finish_at else greatest(s.last_finish_at, v_effective_at) end,
+      last_success_at = case when v_is_success then greatest(s.last_success_at, v_effective_at) else s.last_success_at end,
+      last_success_done_at = case
+        when v_is_success and (s.last_success_at is null or v_effective_at > s.last_success_at) then v_done_at
+        else s.last_success_done_at
+      end,
+      last_failure_at = case when v_status in ('failed', 'incomplete') then greatest(s.last_failure_at, v_effective_at) else s.last_failure_at end,
+      last_failure_done_at = case
+        when v_status in ('failed', 'incomplete') and (s.last_failure_at is null or v_effective_at > s.last_failure_at) then v_done_at
+        else s.last_failure_done_at
+      end
+  where s.fqdn = v_engine_fqdn and s.scope = v_scope;
+
+  perform log_event(
+    case v_status
+      when 'started' then 'ENGINE_BACKUP_STARTED'
+      when 'completed' then 'ENGINE_BACKUP_COMPLETED'
+      when 'failed' then 'ENGINE_BACKUP_FAILED'
+      when 'incomplete' then 'ENGINE_BACKUP_INCOMPLETE'
+      when 'unknown' then 'ENGINE_BACKUP_OUTCOME_UNKNOWN'
+    end,
+    report_message(v_scope, v_engine_fqdn, v_status, v_done_at, v_output_message, v_log_path), v_now, v_engine_fqdn, v_scope);
+
+  if v_is_success and (v_former.last_success_at is null or v_effective_at > v_former.last_success_at) then
+    perform measure_engines(array[v_engine_fqdn]);
+  end if;
+  perform settle_engines(array[v_engine_fqdn], v_now);
+  if v_status = 'started' or v_former.running_since is not null then
+    perform settle_stalled(array[v_engine_fqdn], v_now);
+  end if;
+  return true;
+end
+$$;
+
+-- What the audit log says of a report. The whole of the tool's output stands in engine_backup_log.
+create or replace function report_message(v_scope varchar, v_fqdn varchar, v_status text, v_done_at timestamptz,
+                                          v_output_message text, v_log_path text)
+returns text
+language sql immutable set search_path = backup_awareness, pg_temp as $$
+  select format('Backup of scope %s of engine %s %s at %s%s%s', v_scope, v_fqdn,
+                case v_status
+                  when 'incomplete' then 'ended incomplete'
+                  when 'unknown' then 'ended, its outcome unknown,'
+                  else v_status
+                end,
+                told_time(v_done_at),
+                case when v_output_message <> '' then ': ' || shortened(v_output_message, 2000) else '.' end,
+                case when v_log_path <> '' then ' (log: ' || shortened(v_log_path, 1000) || ')' else '' end)
+$$;
+
+-- The engine's row exists and is locked after this. One that was not known is added, and its warning raised.
+create or replace function know_engine(v_fqdn varchar, v_now timestamptz, v_cause text, v_actor text default null) returns boolean
+language plpgsql set search_path = backup_awareness, pg_temp as $$
+begin
+  perform from engine where fqdn = v_fqdn for no key update;
+  if found then
+    return false;
+  end if;
+  insert into engine (fqdn, added_at, since_at) values (v_fqdn, v_now, v_now) on conflict do nothing;
+  if not found then
+    perform from engine where fqdn = v_fqdn for no key update;
+    return false;
+  end if;
+  perform log_event('ENGINE_ADDED', format('Engine %s is known from now on (%s).', v_fqdn, v_cause), v_now, v_fqdn, null, null, v_actor);
+  perform settle_engines(array[v_fqdn], v_now);
+  return true;
+end
+$$;
+
+-- Whether the same report (fqdn, scope, done_at, status) has been recorded.
+create or replace function is_recorded(v_fqdn varchar, v_scope varchar, v_done_at timestamptz, v_status text) returns boolean
+language plpgsql set search_path = backup_awareness, pg_temp as $$ -- volatile: it must see what was committed since the calling statement began
+begin
+  if v_status = 'started' then
+    return exists (select from backup b where b.fqdn = v_fqdn and b.scope = v_scope and b.started_at = v_done_at);
+  end if;
+  return exists (select from backup b where b.fqdn = v_fqdn and b.scope = v_scope and b.done_at = v_done_at and b.outcome = v_status);
+end
+$$;

@@ -1,0 +1,22 @@
+-- The retention job: removes at most v_limit events older than AuditLogRetentionInDays, the oldest first, but never
+-- those of an alert that is still open. Returns how many; to be repeated until that is none.
+create or replace function remove_old_events(v_limit integer default 10000, v_now timestamptz default clock_timestamp()) returns integer
+language plpgsql security definer set search_path = backup_awareness, pg_temp as $$
+declare
+  v_removed integer;
+begin
+  perform set_config('backup_awareness.retention', 'on', true);
+  delete from audit_log
+  where id in (
+    select l.id from audit_log l
+    where l.log_time < v_now - (
+        select make_interval(hours => 24 * coalesce(value, default_value)::text::integer) from option where name = 'AuditLogRetentionInDays'
+      )
+      and not exists (select from alert a where a.id = l.alert_id and a.cleared_at is null)
+    order by l.log_time limit v_limit
+  );
+  get diagnostics v_removed = row_count;
+  perform set_config('backup_awareness.retention', 'off', true);
+  return v_removed;
+end
+$$;
