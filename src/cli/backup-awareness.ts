@@ -1,0 +1,2 @@
+process.stderr.write("backup-awareness: not written yet\n");
+process.exitCode = 1;

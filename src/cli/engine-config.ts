@@ -1,0 +1,2 @@
+process.stderr.write("engine-config: not written yet\n");
+process.exitCode = 1;
