@@ -1,0 +1,89 @@
+import type { Pool } from "pg";
+import { type EventType, eventTypes, severities, type Severity } from "../contract/event.ts";
+import { callProcedure } from "./procedure-errors.ts";
+
+/** A line of the audit log. */
+export type Event = {
+  readonly id: number;
+  readonly logTime: Date;
+  readonly type: EventType;
+  readonly code: number;
+  readonly severity: Severity;
+  readonly fqdn: string | null;
+  readonly scope: string | null;
+  readonly message: string;
+  readonly actor: string | null;
+};
+
+export type EventFilter = {
+  readonly types?: readonly EventType[];
+  /** This one and those worse than it. */
+  readonly minimumSeverity?: Severity;
+  readonly fqdn?: string;
+  readonly scope?: string;
+  readonly since?: Date;
+  readonly until?: Date;
+  /** Part of the message, whatever its case. */
+  readonly text?: string;
+  /** Only events with a larger number than this. */
+  readonly afterId?: number;
+};
+
+/**
+ * The newest events that pass the filter, at most `limit`, in the order in which they were logged.
+ */
+export async function readEvents(pool: Pool, filter: EventFilter, limit: number): Promise<readonly Event[]> {
+  return callProcedure("USAGE", async () => {
+    const { rows } = await pool.query<{
+      id: string;
+      log_time: Date;
+      log_type: number;
+      log_type_name: EventType;
+      severity: number;
+      message: string;
+      fqdn: string | null;
+      scope: string | null;
+      actor: string | null;
+    }>(
+      `select id, log_time, log_type, log_type_name, severity, message, fqdn, scope, actor
+       from backup_awareness.audit_log
+       where ($1::integer[] is null or log_type = any ($1))
+         and ($2::integer is null or severity >= $2)
+         and ($3::varchar is null or fqdn = $3)
+         and ($4::varchar is null or scope = $4)
+         and ($5::timestamptz is null or log_time >= $5)
+         and ($6::timestamptz is null or log_time <= $6)
+         and ($7::text is null or position(lower($7) in lower(message)) > 0)
+         and ($8::bigint is null or id > $8)
+       order by id desc limit $9`,
+      [
+        filter.types?.map((type) => eventTypes[type].code) ?? null,
+        filter.minimumSeverity === undefined ? null : severities[filter.minimumSeverity],
+        filter.fqdn?.toLowerCase() ?? null,
+        filter.scope ?? null,
+        filter.since ?? null,
+        filter.until ?? null,
+        filter.text ?? null,
+        filter.afterId ?? null,
+        limit,
+      ],
+    );
+    return rows.reverse().map((row) => ({
+      id: Number(row.id),
+      logTime: row.log_time,
+      type: row.log_type_name,
+      code: row.log_type,
+      severity: severityOf(row.severity),
+      fqdn: row.fqdn,
+      scope: row.scope,
+      message: row.message,
+      actor: row.actor,
+    }));
+  });
+}
+
+function severityOf(number: number): Severity {
+  const found = (Object.keys(severities) as Severity[]).find((name) => severities[name] === number);
+  if (!found) throw new Error(`audit_log holds the unknown severity ${number}`);
+  return found;
+}
