@@ -1,0 +1,62 @@
+import pg from "pg";
+import { parse, toClientConfig } from "pg-connection-string";
+import { BackupAwarenessError } from "../contract/errors.ts";
+import type { DatabaseRole } from "./database.ts";
+import { oldestPostgresMajor } from "./embedded/choose-postgres.ts";
+
+const connectTimeoutMs = 5_000;
+const keepAliveAfterMs = 30_000;
+
+export type PoolOptions = {
+  readonly url: string;
+  /** Asked for at every new connection. null: none is known. */
+  readonly password: () => Promise<string | null>;
+  readonly role: DatabaseRole;
+  readonly applicationName: string;
+  readonly maxConnections: number;
+  /** Never TLS, whatever PGSSLMODE says: the embedded server has none. */
+  readonly plain: boolean;
+  /** Told when a connection that nobody uses is lost. */
+  readonly onIdleError: (error: Error) => void;
+};
+
+/**
+ * A pool whose every session has been looked at before it is handed out: the server is new enough, and a `daemon` session has put
+ * on the role backup_awareness where it exists and the login may. A lost idle connection never ends the process.
+ */
+export function openPool(options: PoolOptions): pg.Pool {
+  const pool = new pg.Pool({
+    ...toClientConfig(parse(options.url)),
+    password: async () => (await options.password()) ?? "",
+    ...(options.plain ? { ssl: false } : {}),
+    application_name: options.applicationName,
+    connectionTimeoutMillis: connectTimeoutMs,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: keepAliveAfterMs,
+    max: options.maxConnections,
+    onConnect: (client) => prepareSession(client, options.role),
+  });
+  pool.on("error", options.onIdleError);
+  return pool;
+}
+
+async function prepareSession(client: pg.ClientBase, role: DatabaseRole): Promise<void> {
+  const { rows } = await client.query<{ version: string; number: number }>({
+    text: `select pg_catalog.current_setting('server_version') as version, pg_catalog.current_setting('server_version_num')::int as number`,
+    ...{ query_timeout: connectTimeoutMs },
+  });
+  const server = rows[0];
+  if (server === undefined || server.number < oldestPostgresMajor * 10_000) {
+    throw new BackupAwarenessError("DATABASE_UNSUPPORTED", `the server is PostgreSQL ${server?.version ?? "of an unknown version"}`, {
+      hint: `Backup Awareness needs PostgreSQL ${oldestPostgresMajor} or newer`,
+    });
+  }
+  if (role === "daemon") await client.query(putOnDaemonRole);
+}
+
+/** Nothing happens where the role does not exist yet (before the first migration) or the login is no member of it. */
+const putOnDaemonRole = `
+  select pg_catalog.set_config('role', rolname, false)
+    from pg_catalog.pg_roles
+   where rolname = 'backup_awareness' and session_user <> 'backup_awareness'
+     and pg_catalog.pg_has_role(session_user, oid, 'member')`;
