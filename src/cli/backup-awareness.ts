@@ -1,2 +1,4 @@
-process.stderr.write("backup-awareness: not written yet\n");
-process.exitCode = 1;
+import { backupAwarenessProgram } from "./program.ts";
+import { runProgram } from "./run-program.ts";
+
+await runProgram("backup-awareness", backupAwarenessProgram);

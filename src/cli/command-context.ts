@@ -1,0 +1,68 @@
+import type { styleText } from "node:util";
+import type { Environment } from "../settings/environment.ts";
+import type { Settings } from "../settings/settings.ts";
+
+/** A colour or weight, or several, as node:util's styleText names them. */
+export type Style = Parameters<typeof styleText>[0];
+
+/** stdout (data) or stderr (talk). */
+export type Output = {
+  /** True where a person looks on. */
+  readonly isTerminal: boolean;
+  /** Characters in a line; null: not a terminal. */
+  readonly columns: number | null;
+  /** Writes the text as it is. Nothing happens once the reader has gone. */
+  write(text: string): void;
+  /** The text in that style; unchanged where no colours are wanted (NO_COLOR, a pipe, a dumb terminal). */
+  paint(style: Style, text: string): string;
+};
+
+/** All that a command may know and do of the process around it. Made in process-context.ts; a test makes its own. */
+export type CommandContext = {
+  /** The program's name as it was called: `backup-awareness`, `engine-config`, … */
+  readonly programName: string;
+  readonly programVersion: string;
+  /** The folder `sql` of this installation. */
+  readonly sqlDirectory: string;
+  readonly environment: Environment;
+  readonly stdout: Output;
+  readonly stderr: Output;
+  /** Who calls, for the events: `alice@host via engine-config`. */
+  readonly actor: string;
+  /** Aborted by SIGINT and SIGTERM, and when nobody reads stdout any more. Its reason is an Interrupted. */
+  readonly signal: AbortSignal;
+  /** config.toml and the environment, read once. Throws SETTINGS_INVALID. */
+  loadSettings(): Promise<Settings>;
+  now(): Date;
+  /** What the process will end with, unless an error says otherwise. 0 until then. */
+  setExitCode(code: number): void;
+  /**
+   * From now on the command itself deals with `signal`: a second SIGINT, or a stdout that nobody reads, no longer ends the
+   * process, and an exit code that the command sets stands.
+   */
+  handleInterrupts(): void;
+};
+
+/** Why a command was asked to end. */
+export class Interrupted extends Error {
+  /** null: nobody reads stdout any more. */
+  readonly signalName: "SIGINT" | "SIGTERM" | null;
+
+  constructor(signalName: "SIGINT" | "SIGTERM" | null) {
+    super(signalName === null ? "nobody reads the output any more" : `ended by ${signalName}`);
+    this.name = "Interrupted";
+    this.signalName = signalName;
+  }
+
+  /** As a shell tells it: 128 and the signal's number. A reader that went away, as `head` does, is no failure. */
+  get exitCode(): number {
+    switch (this.signalName) {
+      case "SIGINT":
+        return 130;
+      case "SIGTERM":
+        return 143;
+      case null:
+        return 0;
+    }
+  }
+}
