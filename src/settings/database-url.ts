@@ -55,6 +55,8 @@ export function databaseUrlWithoutPassword(text: string, changes: { readonly use
 export function redactDatabaseUrl(text: string): string {
   return text
     .replace(/:\/\/[^/?]*:[^]*@/, "://***@")
+    // No host, or one that was forgotten: what stands in the port's place may be the password.
+    .replace(/:\/\/[^/?@]*:(?!\d{1,5}(?:[/?"]|$))[^/?"]*/, "://***")
     .replace(/((?:ssl)?pass(?:word)?\s*=\s*)(?:'[^']*'?|[^&\s]*)/gi, "$1***");
 }
 

@@ -2,6 +2,8 @@ import { randomUUID } from "node:crypto";
 import pg from "pg";
 import { startTestServers, type TestServer } from "./start-servers.ts";
 
+export type { TestServer };
+
 const leakTimeoutMs = 3_000;
 
 /** The servers to test against, oldest major first. A test file that is run by itself starts its own: a second or two. */

@@ -1,0 +1,25 @@
+/** Every setting: its key in config.toml (null: only by environment) and its variable. docs/settings.md is compared with it by a test. */
+export const settingKeys = {
+  home: { key: null, variable: "BACKUP_AWARENESS_HOME" },
+  config: { key: null, variable: "BACKUP_AWARENESS_CONFIG" },
+  fqdn: { key: "fqdn", variable: "BACKUP_AWARENESS_FQDN" },
+  listen: { key: "listen", variable: "BACKUP_AWARENESS_LISTEN" },
+  databaseUrl: { key: "database.url", variable: "BACKUP_AWARENESS_DATABASE_URL" },
+  /** NAME stands for a scope's name. */
+  scopeUrl: { key: "scopes.NAME.url", variable: "BACKUP_AWARENESS_SCOPES_NAME_URL" },
+  filesPaths: { key: "scopes.files.paths", variable: "BACKUP_AWARENESS_SCOPES_FILES_PATHS" },
+  filesExclude: { key: "scopes.files.exclude", variable: "BACKUP_AWARENESS_SCOPES_FILES_EXCLUDE" },
+  archiveDirectory: { key: "archive.directory", variable: "BACKUP_AWARENESS_ARCHIVE_DIRECTORY" },
+} as const satisfies Record<string, { key: string | null; variable: string }>;
+
+/** What one source, a file or the environment, says. Absent: it says nothing of it. */
+export type GivenSettings = {
+  readonly fqdn?: string;
+  readonly listen?: { readonly host: string; readonly port: number };
+  readonly databaseUrl?: string;
+  /** By scope's name. */
+  readonly scopeUrls?: Readonly<Record<string, string>>;
+  readonly filesPaths?: readonly string[];
+  readonly filesExclude?: readonly string[];
+  readonly archiveDirectory?: string;
+};
