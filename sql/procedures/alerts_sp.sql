@@ -2,7 +2,7 @@
 -- was new. Error: BA002 no open alert has that number.
 create or replace function dismiss_alert(v_alert_id bigint, v_actor text, v_note text default null, v_now timestamptz default clock_timestamp())
 returns boolean
-language plpgsql security definer set search_path = backup_awareness, pg_temp as $$
+language plpgsql security definer set search_path = backup_awareness, pg_temp set jit = off as $$
 declare
   v_alert alert%rowtype;
 begin

@@ -26,7 +26,7 @@ $$;
 -- What a full backup of an engine must cover. v_period is null where the option BackupAlertPeriodInDays holds.
 create or replace function required_scopes(v_fqdn varchar, v_has_own_scopes boolean, v_full_scopes text[])
 returns table (scope text, period interval)
-language sql stable set search_path = backup_awareness, pg_temp as $$
+language sql stable rows 3 set search_path = backup_awareness, pg_temp as $$
   select r.scope::text, make_interval(hours => 24 * r.alert_period_days)
   from engine_required_scope r where v_has_own_scopes and r.fqdn = v_fqdn
   union all

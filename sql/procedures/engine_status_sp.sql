@@ -3,7 +3,7 @@
 --   stale_at   when it goes, or went, stale; null without a full backup
 create or replace function engine_status(v_fqdns varchar[], v_now timestamptz default clock_timestamp())
 returns table (fqdn varchar, state text, since timestamptz, full_backup_at timestamptz, stale_at timestamptz, required_scopes text[], required_period_days integer[])
-language sql stable security definer set search_path = backup_awareness, pg_temp as $$
+language sql stable security definer set search_path = backup_awareness, pg_temp set jit = off as $$
   select e.fqdn, d.state,
          case d.state
            when 'disabled' then greatest(p.disabled_since, e.added_at)

@@ -1,6 +1,6 @@
 -- Says which engine a report without an FQDN is about, and makes it known. Returns whether that is new.
 create or replace function set_own_engine(v_fqdn varchar, v_now timestamptz default clock_timestamp()) returns boolean
-language plpgsql security definer set search_path = backup_awareness, pg_temp as $$
+language plpgsql security definer set search_path = backup_awareness, pg_temp set jit = off as $$
 declare
   v_own_fqdn constant varchar := checked_fqdn('v_fqdn', v_fqdn);
 begin
@@ -13,7 +13,7 @@ $$;
 
 -- Makes an engine known that has never reported; it has no full backup from then on. Returns false where it was known.
 create or replace function add_engine(v_fqdn varchar, v_actor text, v_now timestamptz default clock_timestamp()) returns boolean
-language plpgsql security definer set search_path = backup_awareness, pg_temp as $$
+language plpgsql security definer set search_path = backup_awareness, pg_temp set jit = off as $$
 begin
   perform share_options();
   return know_engine(checked_fqdn('v_fqdn', v_fqdn), v_now, 'added by ' || v_actor, v_actor);
@@ -26,7 +26,7 @@ $$;
 create or replace function set_required_scopes(v_fqdn varchar, v_scopes varchar[], v_period_days integer[], v_actor text,
                                                v_now timestamptz default clock_timestamp())
 returns void
-language plpgsql security definer set search_path = backup_awareness, pg_temp as $$
+language plpgsql security definer set search_path = backup_awareness, pg_temp set jit = off as $$
 declare
   v_engine_fqdn constant varchar := lower(v_fqdn);
   v_scope varchar;
@@ -56,14 +56,14 @@ begin
                                              coalesce(v_told, 'those of the option BackupFullScopes')),
                     v_now, v_engine_fqdn, v_actor => v_actor);
   perform measure_engines(array[v_engine_fqdn]);
-  perform settle_engines(array[v_engine_fqdn], v_now);
+  perform settle(array[v_engine_fqdn], v_now);
 end
 $$;
 
 -- Forgets an engine: it is watched no longer and its alerts are cleared. What was logged of it stays; if it reports
 -- again, it is known again and starts with nothing. Error: BA001 no such engine.
 create or replace function remove_engine(v_fqdn varchar, v_actor text, v_now timestamptz default clock_timestamp()) returns void
-language plpgsql security definer set search_path = backup_awareness, pg_temp as $$
+language plpgsql security definer set search_path = backup_awareness, pg_temp set jit = off as $$
 declare
   v_engine_fqdn constant varchar := lower(v_fqdn);
 begin

@@ -8,7 +8,7 @@
 create or replace function LogEngineBackupEvent(
   v_scope varchar(64), v_done_at timestamptz, v_status int, v_output_message text, v_fqdn varchar(255), v_log_path text
 ) returns void
-language plpgsql security definer set search_path = backup_awareness, pg_temp as $$
+language plpgsql security definer set search_path = backup_awareness, pg_temp set jit = off as $$
 begin
   if v_status is null or v_status not in (-1, 0, 1) then
     perform refuse_argument('v_status', v_status::text, 'is none of -1 (failed), 0 (started), 1 (completed)');

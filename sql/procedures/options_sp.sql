@@ -25,7 +25,7 @@ $$;
 -- report's transaction has been open for too long.
 create or replace function set_option(v_name text, v_value jsonb, v_actor text, v_now timestamptz default clock_timestamp())
 returns boolean
-language plpgsql security definer set search_path = backup_awareness, pg_temp as $$
+language plpgsql security definer set search_path = backup_awareness, pg_temp set jit = off as $$
 declare
   v_option option%rowtype;
   v_former jsonb;

@@ -4,7 +4,7 @@
 create or replace function policy()
 returns table (enabled boolean, check_period interval, alert_period interval, full_scopes text[], stalled_after interval,
                disabled_since timestamptz)
-language sql stable set search_path = backup_awareness, pg_temp as $$
+language sql stable rows 1 set search_path = backup_awareness, pg_temp as $$
   select o.check_period_hours <> -1,
          make_interval(hours => o.check_period_hours),
          make_interval(hours => 24 * o.alert_period_days),

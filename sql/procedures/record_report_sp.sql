@@ -17,7 +17,7 @@ create or replace function record_report(
   v_run_id text default null, v_duration_ms bigint default null, v_size_bytes bigint default null,
   v_archive text default null, v_tool text default null, v_now timestamptz default clock_timestamp()
 ) returns boolean
-language plpgsql security definer set search_path = backup_awareness, pg_temp as $$
+language plpgsql security definer set search_path = backup_awareness, pg_temp set jit = off as $$
 declare
   v_engine_fqdn varchar;
   v_effective_at timestamptz;
@@ -110,10 +110,7 @@ begin
   if v_is_success and (v_former.last_success_at is null or v_effective_at > v_former.last_success_at) then
     perform measure_engines(array[v_engine_fqdn]);
   end if;
-  perform settle_engines(array[v_engine_fqdn], v_now);
-  if v_status = 'started' or v_former.running_since is not null then
-    perform settle_stalled(array[v_engine_fqdn], v_now);
-  end if;
+  perform settle(array[v_engine_fqdn], v_now);
   return true;
 end
 $$;
@@ -148,7 +145,7 @@ begin
     return false;
   end if;
   perform log_event('ENGINE_ADDED', format('Engine %s is known from now on (%s).', v_fqdn, v_cause), v_now, v_fqdn, null, null, v_actor);
-  perform settle_engines(array[v_fqdn], v_now);
+  perform settle(array[v_fqdn], v_now);
   return true;
 end
 $$;

@@ -1,7 +1,7 @@
 -- The retention job: removes at most v_limit events older than AuditLogRetentionInDays, the oldest first, but never
 -- those of an alert that is still open. Returns how many; to be repeated until that is none.
 create or replace function remove_old_events(v_limit integer default 10000, v_now timestamptz default clock_timestamp()) returns integer
-language plpgsql security definer set search_path = backup_awareness, pg_temp as $$
+language plpgsql security definer set search_path = backup_awareness, pg_temp set jit = off as $$
 declare
   v_removed integer;
 begin

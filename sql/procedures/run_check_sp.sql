@@ -2,7 +2,7 @@
 -- report still open in another transaction holds are left out: it settles them itself when it commits.
 -- Returns the alerts that were raised and cleared. 
 create or replace function run_check(v_now timestamptz default clock_timestamp(), out raised bigint[], out cleared bigint[])
-language plpgsql security definer set search_path = backup_awareness, pg_temp as $$
+language plpgsql security definer set search_path = backup_awareness, pg_temp set jit = off as $$
 declare
   v_begun_at constant timestamptz := clock_timestamp();
   v_skipped integer;
@@ -33,8 +33,7 @@ begin
   end if;
   v_locked := array(select e.fqdn from engine e where e.fqdn = any (v_due) order by e.fqdn for no key update skip locked);
   skipped := cardinality(v_due) - cardinality(v_locked);
-  select e.raised || s.raised, e.cleared || s.cleared into raised, cleared
-  from settle_engines(v_locked, v_now) e, settle_stalled(v_locked, v_now) s;
+  select s.raised, s.cleared into raised, cleared from settle(v_locked, v_now) s;
 end
 $$;
 

@@ -24,15 +24,15 @@ const readyTimeoutMs = 30_000;
 
 /**
  * Starts the servers that tests run against: one of the machine's major (or of the package that the product ships), one of the newest.
- * They write nothing durably, listen on 127.0.0.1 only, and end, their files with them, when `stop` is called or this process ends, however it ends.
+ * They write nothing durably unless asked to, for a bench; listen on 127.0.0.1 only, and end, their files with them, when `stop` is called or this process ends, however it ends.
  */
-export async function startTestServers(): Promise<{ readonly servers: TestServer[]; stop(): Promise<void> }> {
+export async function startTestServers({ durable = false } = {}): Promise<{ readonly servers: TestServer[]; stop(): Promise<void> }> {
   const directory = await mkdtemp(join(tmpdir(), "backup-awareness-test-"));
   const user = await findServerUser(process.getuid?.() ?? null, directory);
   await chmod(directory, 0o711);
   try {
     const installations = await installationsToTest(directory, user);
-    const started = await Promise.all(installations.map((installation) => startServer(installation, directory, user)));
+    const started = await Promise.all(installations.map((installation) => startServer(installation, directory, user, durable)));
     const guard = guardServers(directory, started.map(({ pid }) => pid));
     return {
       servers: started.map(({ server }) => server),
@@ -67,7 +67,12 @@ function newestPackageDirectory(): string | null {
   }
 }
 
-async function startServer(installation: PostgresInstallation, directory: string, user: ServerUser | null): Promise<{ pid: number; server: TestServer }> {
+async function startServer(
+  installation: PostgresInstallation,
+  directory: string,
+  user: ServerUser | null,
+  durable: boolean,
+): Promise<{ pid: number; server: TestServer }> {
   const as = { cwd: "/", env: { LC_ALL: "C", TZ: "UTC", PATH: "/usr/bin:/bin" }, ...(user === null ? {} : { uid: user.uid, gid: user.gid }) };
   const data = await mkdtemp(join(directory, `data-${installation.major}-`));
   const password = randomBytes(12).toString("base64url");
@@ -79,8 +84,9 @@ async function startServer(installation: PostgresInstallation, directory: string
 
   const port = await freePort();
   const log = await open(`${data}.log`, "w");
-  const settings = ["listen_addresses=127.0.0.1", `port=${port}`, "unix_socket_directories=", "fsync=off", "synchronous_commit=off", "full_page_writes=off"];
-  settings.push("max_connections=200", "shared_buffers=128MB", "timezone=UTC", "max_wal_size=4GB", "checkpoint_timeout=1h", "autovacuum_naptime=1h");
+  const settings = ["listen_addresses=127.0.0.1", `port=${port}`, "unix_socket_directories="];
+  if (!durable) settings.push("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum_naptime=1h");
+  settings.push("max_connections=200", "shared_buffers=128MB", "timezone=UTC", "max_wal_size=4GB", "checkpoint_timeout=1h");
   const child = spawn(join(installation.binDirectory, "postgres"), ["-D", data, ...settings.flatMap((setting) => ["-c", setting])], {
     ...as,
     detached: true,
