@@ -1,4 +1,5 @@
 import { realpath, stat } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import { BackupAwarenessError } from "../../contract/errors.ts";
 import type { Environment } from "../../settings/environment.ts";
@@ -19,6 +20,7 @@ import { findClosedDirectory, findServerUser, type ServerUser } from "./server-u
 /** Longer than a first start, or a recovery, takes another process. */
 const lockTimeoutMs = 90_000;
 const connectTimeoutMs = 10_000;
+const goneTimeoutMs = 500;
 
 /** A stay with the embedded server, which runs from begin to end of it. */
 export type EmbeddedServer = {
@@ -68,7 +70,7 @@ export async function leaveEmbeddedServer(home: string, entry: string, leave: { 
     if ((await countServerUsers(places)) > 0) return;
     const server = await findRunningServer(places);
     if (server === null) return;
-    if (!leave.evenWithClients && (await countClients(places, server)) > 0) return;
+    if (!leave.evenWithClients && (await hasClients(places, server))) return;
     await stopServer(places, server);
   });
 }
@@ -136,13 +138,19 @@ async function putInOrder(places: EmbeddedPlaces, server: RunningServer, passwor
   });
 }
 
-async function countClients(places: EmbeddedPlaces, server: RunningServer): Promise<number> {
+/** Whether somebody else is connected; sessions that have just been closed, ours for one, are given a moment to be gone. */
+async function hasClients(places: EmbeddedPlaces, server: RunningServer): Promise<boolean> {
   const passwords = await keepPasswords(places);
   return asSuperuser(server, passwords.postgres, async (client) => {
-    const { rows } = await client.query<{ count: number }>(
-      "select count(*)::int as count from pg_catalog.pg_stat_activity where backend_type = 'client backend' and pid <> pg_catalog.pg_backend_pid()",
-    );
-    return rows[0]?.count ?? 0;
+    const deadline = Date.now() + goneTimeoutMs;
+    for (;;) {
+      const { rowCount } = await client.query(
+        "select from pg_catalog.pg_stat_activity where backend_type = 'client backend' and pid <> pg_catalog.pg_backend_pid()",
+      );
+      if (rowCount === 0) return false;
+      if (Date.now() > deadline) return true;
+      await delay(20);
+    }
   });
 }
 

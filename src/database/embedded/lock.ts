@@ -12,24 +12,52 @@ const keptTickets = 16;
 
 type Ticket = { readonly pid: number; readonly identity: string | null; readonly free: boolean };
 
+/** A lock that is held. */
+export type HeldLock = {
+  /** Calling twice is safe. */
+  release(): Promise<void>;
+};
+
+/** Runs `work` while no other process holds the lock; see takeLock. */
+export async function withLock<Result>(directory: string, timeoutMs: number, work: () => Promise<Result>): Promise<Result> {
+  const lock = await takeLock(directory, timeoutMs);
+  try {
+    return await work();
+  } finally {
+    await lock.release();
+  }
+}
+
 /**
- * Runs `work` while no other process runs work under the same lock directory. A holder that was killed frees the lock.
- * Throws HOME_IN_USE, naming the holder, when the lock is not given within `timeoutMs`.
+ * Takes the lock of this directory, which is made. A holder that was killed has let go of it.
+ * Throws HOME_IN_USE, naming the holder, when the lock is not given within `timeoutMs`; HOME_UNUSABLE where the directory cannot be written.
  *
  * How: the lock is the highest-numbered file in the directory. Who finds it free, or its holder dead, links the next number, which only
  * one can do, and owns the lock when its number then is the highest. Nothing is ever taken away from under a holder, so there
  * is no moment at which two can win.
  */
-export async function withLock<Result>(directory: string, timeoutMs: number, work: () => Promise<Result>): Promise<Result> {
-  const ticket = await takeLock(directory, timeoutMs);
+export async function takeLock(directory: string, timeoutMs: number): Promise<HeldLock> {
   try {
-    return await work();
-  } finally {
-    await writeTicket(directory, ticket, { pid, identity: null, free: true });
+    const number = await takeTicket(directory, timeoutMs);
+    let released: Promise<void> | null = null;
+    return { release: () => (released ??= writeTicket(directory, number, { pid, identity: null, free: true })) };
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    if (!["EACCES", "EPERM", "EROFS", "ENOSPC", "ENOTDIR"].includes(code)) throw error;
+    throw new BackupAwarenessError("HOME_UNUSABLE", `cannot write in "${directory}" (${code})`, {
+      hint: "run as the user whom it belongs to, with sudo for one, or look at the space left",
+      cause: error,
+    });
   }
 }
 
-async function takeLock(directory: string, timeoutMs: number): Promise<number> {
+/** The process that holds the lock of this directory, or null: nobody does. */
+export async function findLockHolder(directory: string): Promise<number | null> {
+  const newest = await newestTicket(directory).catch(() => 0);
+  return newest === 0 ? null : holderOf(directory, newest);
+}
+
+async function takeTicket(directory: string, timeoutMs: number): Promise<number> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const identity = await identifyProcess(pid);
   const deadline = Date.now() + timeoutMs;
@@ -37,8 +65,8 @@ async function takeLock(directory: string, timeoutMs: number): Promise<number> {
     const newest = await newestTicket(directory);
     const holder = newest === 0 ? null : await holderOf(directory, newest);
     if (holder === null && (await linkTicket(directory, newest + 1, { pid, identity, free: false }))) return newest + 1;
-    if (holder !== null && Date.now() > deadline) {
-      throw new BackupAwarenessError("HOME_IN_USE", `process ${holder} has held the lock "${directory}" for ${timeoutMs / 1000} s`, {
+    if (holder !== null && Date.now() >= deadline) {
+      throw new BackupAwarenessError("HOME_IN_USE", `process ${holder} holds "${directory}"${timeoutMs === 0 ? "" : ` and did not let go of it within ${timeoutMs / 1000} s`}`, {
         hint: `wait for process ${holder} to end, or look at what it does`,
       });
     }

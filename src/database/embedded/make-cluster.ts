@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
-import { appendFile, chown, mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { appendFile, chown, mkdtemp, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { BackupAwarenessError } from "../../contract/errors.ts";
 import type { PostgresInstallation } from "./choose-postgres.ts";
@@ -48,27 +48,32 @@ export async function makeCluster(
   user: ServerUser | null,
   superuserPassword: string,
 ): Promise<void> {
-  const passwordFile = join(places.directory, "initdb.password");
-  await rm(places.unfinishedData, { recursive: true, force: true });
-  await rm(passwordFile, { force: true });
-  await mkdir(places.unfinishedData, { mode: 0o700 });
+  await removeUnfinished(places);
+  // A name of its own: an initdb whose caller was killed works on, and must not meet this one.
+  const data = await mkdtemp(places.unfinishedData);
+  const passwordFile = `${data}.password`;
   await writeFile(passwordFile, `${superuserPassword}\n`, { mode: 0o600, flag: "wx" });
-  if (user !== null) await Promise.all([places.unfinishedData, passwordFile].map((path) => chown(path, user.uid, user.gid)));
+  if (user !== null) await Promise.all([data, passwordFile].map((path) => chown(path, user.uid, user.gid)));
   try {
-    await runInitdb(places, installation, user, passwordFile);
+    await runInitdb(places, installation, user, ["--pgdata", data, "--pwfile", passwordFile]);
   } finally {
     await rm(passwordFile, { force: true });
   }
-  await appendFile(join(places.unfinishedData, "postgresql.conf"), tuning);
-  await writeFile(join(places.unfinishedData, "pg_hba.conf"), accessRules);
-  await syncDirectory(places.unfinishedData);
-  await rename(places.unfinishedData, places.data);
-  await syncDirectory(places.directory);
+  await appendFile(join(data, "postgresql.conf"), tuning);
+  await writeFile(join(data, "pg_hba.conf"), accessRules);
+  await syncFiles([join(data, "postgresql.conf"), join(data, "pg_hba.conf"), data]);
+  await rename(data, places.data);
+  await syncFiles([places.directory]);
 }
 
-async function runInitdb(places: EmbeddedPlaces, installation: PostgresInstallation, user: ServerUser | null, passwordFile: string): Promise<void> {
-  const args = ["--pgdata", places.unfinishedData, "--username", "postgres", "--pwfile", passwordFile];
-  args.push("--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--data-checksums");
+async function removeUnfinished(places: EmbeddedPlaces): Promise<void> {
+  for (const name of await readdir(places.directory)) {
+    if (name.startsWith(basename(places.unfinishedData))) await rm(join(places.directory, name), { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+async function runInitdb(places: EmbeddedPlaces, installation: PostgresInstallation, user: ServerUser | null, where: readonly string[]): Promise<void> {
+  const args = [...where, "--username", "postgres", "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--data-checksums"];
   try {
     await promisify(execFile)(join(installation.binDirectory, "initdb"), args, {
       cwd: "/",
@@ -84,11 +89,14 @@ async function runInitdb(places: EmbeddedPlaces, installation: PostgresInstallat
   }
 }
 
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path);
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
+/** Directories too: a rename lasts only when its directory is written. */
+async function syncFiles(paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    const file = await open(path);
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
   }
 }

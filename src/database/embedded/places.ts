@@ -18,8 +18,8 @@ export function embeddedPlaces(home: string) {
     directory,
     /** PostgreSQL's data directory. */
     data: join(directory, "data"),
-    /** A data directory in the making; only a complete one is renamed to `data`. */
-    unfinishedData: join(directory, "data.unfinished"),
+    /** A data directory in the making is named so and some more; only a complete one is renamed to `data`. */
+    unfinishedData: join(directory, "data.unfinished-"),
     /** Held by whoever starts or stops the server. */
     lock: join(directory, "lock"),
     /** One file for each process that works with the server. */

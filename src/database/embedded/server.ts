@@ -50,7 +50,9 @@ export async function startServer(
   const deadline = Date.now() + leftoverTimeoutMs;
   for (;;) {
     const started = await launch(places, installation, user, port);
-    if (started !== null) return started;
+    // One that a killed process had started a moment ago may have been faster.
+    const running = started ?? (await findRunningServer(places));
+    if (running !== null) return running;
     const words = await lastWords(places);
     const leftover = words.includes("pre-existing shared memory block") || words.includes("is still in use");
     if (!leftover || Date.now() > deadline) throw await failure(places, "the embedded PostgreSQL did not start");
