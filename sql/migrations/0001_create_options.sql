@@ -34,3 +34,15 @@ create table option (
 );
 comment on table option is 'Name, type, range, default and help are copied from src/contract/option.ts whenever the database is migrated.';
 comment on column option.value is 'null: the default.';
+
+create type policy_in_force as (
+  is_enabled boolean,
+  check_period interval,
+  alert_period interval,
+  full_scopes text[],
+  stalled_after interval,
+  disabled_since timestamptz
+);
+comment on type policy_in_force is 'The options that decide states, in usable types.';
+comment on column policy_in_force.alert_period is 'Of scopes that have no period of their own.';
+comment on column policy_in_force.disabled_since is 'null: the feature is enabled.';

@@ -26,28 +26,28 @@ $$;
 -- What a full backup of an engine must cover. v_period is null where the option BackupAlertPeriodInDays holds.
 create or replace function required_scopes(v_fqdn varchar, v_has_own_scopes boolean, v_full_scopes text[])
 returns table (scope text, period interval)
-language sql stable rows 3 set search_path = backup_awareness, pg_temp as $$
+language sql stable rows 3 as $$
   select r.scope::text, make_interval(hours => 24 * r.alert_period_days)
-  from engine_required_scope r where v_has_own_scopes and r.fqdn = v_fqdn
+  from backup_awareness.engine_required_scope r where v_has_own_scopes and r.fqdn = v_fqdn
   union all
   select s, null from unnest(v_full_scopes) s where not v_has_own_scopes
 $$;
 
--- Stores the times that decide the state of these engines (null: of all); to be called whenever a required scope has a
+-- Stores the times that decide the state of these engines; to be called whenever a required scope has a
 -- new last success, or other scopes are required. The caller has locked the options and the engines.
-create or replace function measure_engines(v_fqdns varchar[]) returns void
-language sql set search_path = backup_awareness, pg_temp as $$
+create or replace function measure_engines(v_fqdns varchar[], v_policy policy_in_force) returns void
+language plpgsql set search_path = backup_awareness, pg_temp as $$
+begin
   with measured as (
     select e.fqdn,
            bool_and(s.last_success_at is not null) as is_full,
            min(s.last_success_at) as oldest_at,
            min(s.last_success_at) filter (where r.period is null) as default_oldest_at,
            min(s.last_success_at + r.period) as own_stale_at
-    from policy() p
-    cross join engine e
-    cross join lateral required_scopes(e.fqdn, e.has_own_scopes, p.full_scopes) r
+    from engine e
+    cross join lateral required_scopes(e.fqdn, e.has_own_scopes, v_policy.full_scopes) r
     left join engine_scope s on s.fqdn = e.fqdn and s.scope = r.scope
-    where v_fqdns is null or e.fqdn = any (v_fqdns)
+    where e.fqdn = any (v_fqdns)
     group by e.fqdn
   ), told as (
     select fqdn,
@@ -61,5 +61,6 @@ language sql set search_path = backup_awareness, pg_temp as $$
   from told t
   where t.fqdn = e.fqdn
     and (e.full_backup_at, e.default_oldest_at, e.own_stale_at)
-        is distinct from (t.full_backup_at, t.default_oldest_at, t.own_stale_at)
+        is distinct from (t.full_backup_at, t.default_oldest_at, t.own_stale_at);
+end
 $$;

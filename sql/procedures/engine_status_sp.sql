@@ -21,7 +21,7 @@ language sql stable security definer set search_path = backup_awareness, pg_temp
   from policy() p
   cross join engine e
   cross join lateral (select backup_awareness.stale_at(e.default_oldest_at, e.own_stale_at, p.alert_period) as stale_at) t
-  cross join lateral (select t.stale_at, engine_state(p.enabled, e.full_backup_at, t.stale_at, v_now) as state) d
+  cross join lateral (select t.stale_at, engine_state(p.is_enabled, e.full_backup_at, t.stale_at, v_now) as state) d
   where v_fqdns is null or e.fqdn = any (v_fqdns)
   order by e.fqdn
 $$;

@@ -4,8 +4,7 @@ language plpgsql security definer set search_path = backup_awareness, pg_temp se
 declare
   v_own_fqdn constant varchar := checked_fqdn('v_fqdn', v_fqdn);
 begin
-  perform share_options();
-  perform know_engine(v_own_fqdn, v_now, 'this database''s own engine');
+  perform know_engine(v_own_fqdn, share_policy(), v_now, 'this database''s own engine');
   update installation set own_fqdn = v_own_fqdn where own_fqdn is distinct from v_own_fqdn;
   return found;
 end
@@ -15,8 +14,7 @@ $$;
 create or replace function add_engine(v_fqdn varchar, v_actor text, v_now timestamptz default clock_timestamp()) returns boolean
 language plpgsql security definer set search_path = backup_awareness, pg_temp set jit = off as $$
 begin
-  perform share_options();
-  return know_engine(checked_fqdn('v_fqdn', v_fqdn), v_now, 'added by ' || v_actor, v_actor);
+  return know_engine(checked_fqdn('v_fqdn', v_fqdn), share_policy(), v_now, 'added by ' || v_actor, v_actor);
 end
 $$;
 
@@ -32,6 +30,7 @@ declare
   v_scope varchar;
   v_days integer;
   v_told text;
+  v_policy policy_in_force;
 begin
   if cardinality(v_scopes) <> cardinality(v_period_days) then
     perform refuse_argument('v_period_days', v_period_days::text, 'has another length than v_scopes');
@@ -46,7 +45,7 @@ begin
     perform refuse_argument('v_scopes', v_scopes::text, 'names a scope twice, or more than 100');
   end if;
 
-  perform share_options();
+  v_policy := share_policy();
   perform lock_engine(v_engine_fqdn);
   delete from engine_required_scope where fqdn = v_engine_fqdn;
   insert into engine_required_scope (fqdn, scope, alert_period_days) select v_engine_fqdn, s, d from unnest(v_scopes, v_period_days) u(s, d);
@@ -55,8 +54,8 @@ begin
   perform log_event('ENGINE_CHANGED', format('%s set the required scopes of engine %s to %s.', v_actor, v_engine_fqdn,
                                              coalesce(v_told, 'those of the option BackupFullScopes')),
                     v_now, v_engine_fqdn, v_actor => v_actor);
-  perform measure_engines(array[v_engine_fqdn]);
-  perform settle(array[v_engine_fqdn], v_now);
+  perform measure_engines(array[v_engine_fqdn], v_policy);
+  perform settle(array[v_engine_fqdn], v_policy, v_now);
 end
 $$;
 
@@ -67,7 +66,7 @@ language plpgsql security definer set search_path = backup_awareness, pg_temp se
 declare
   v_engine_fqdn constant varchar := lower(v_fqdn);
 begin
-  perform share_options();
+  perform share_policy();
   perform lock_engine(v_engine_fqdn);
   update alert set cleared_at = v_now where fqdn = v_engine_fqdn and cleared_at is null;
   update backup set outcome = 'abandoned'

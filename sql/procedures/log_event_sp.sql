@@ -1,20 +1,19 @@
--- One line of the audit log; returns its number. Code and severity come from event_type.
+-- One line of the audit log. Code and severity come from event_type.
 create or replace function log_event(v_type text, v_message text, v_now timestamptz, v_fqdn varchar default null,
                                      v_scope varchar default null, v_alert_id bigint default null, v_actor text default null)
-returns bigint
-language sql set search_path = backup_awareness, pg_temp as $$
+returns void
+language plpgsql set search_path = backup_awareness, pg_temp as $$
+begin
   insert into audit_log (log_time, log_type, log_type_name, severity, message, fqdn, scope, alert_id, actor)
   select v_now, t.code, t.name, t.severity, v_message, v_fqdn, v_scope, v_alert_id, v_actor
-  from event_type t where t.name = v_type
-  returning id
+  from event_type t where t.name = v_type;
+end
 $$;
 
 -- A time as messages show it.
 create or replace function told_time(v_time timestamptz) returns text
-language sql immutable set search_path = backup_awareness, pg_temp as $$
-  select case when isfinite(v_time)
-    then to_char(v_time at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') || case when v_time < '0001-01-01 00:00:00+00' then ' BC' else '' end || ' UTC'
-    else v_time::text end
+language sql stable as $$
+  select to_char(v_time at time zone 'UTC', case when v_time < '0001-01-01 00:00:00+00' then 'YYYY-MM-DD HH24:MI:SS "BC UTC"' else 'YYYY-MM-DD HH24:MI:SS "UTC"' end)
 $$;
 
 -- The first v_length characters, marked where some are left out: the whole text stands in engine_backup_log.
@@ -27,12 +26,11 @@ $$;
 create or replace function alert_message(v_type text, v_fqdn varchar, v_scope varchar) returns text
 language plpgsql stable set search_path = backup_awareness, pg_temp as $$
 declare
-  v_policy record;
+  v_policy constant policy_in_force := policy();
   v_engine record;
   v_missing text;
   v_oldest record;
 begin
-  select * into v_policy from policy();
   select * into v_engine from engine where fqdn = v_fqdn;
 
   case v_type
@@ -70,10 +68,12 @@ $$;
 
 -- Logs that these alerts were raised, each with what it says at this moment.
 create or replace function log_raised_alerts(v_alert_ids bigint[], v_now timestamptz) returns void
-language sql set search_path = backup_awareness, pg_temp as $$
+language plpgsql set search_path = backup_awareness, pg_temp as $$
+begin
   insert into audit_log (log_time, log_type, log_type_name, severity, message, fqdn, scope, alert_id)
   select v_now, y.code, y.name, y.severity, alert_message(a.type, a.fqdn, a.scope), a.fqdn, a.scope, a.id
   from alert a join event_type y on y.name = a.type
   where a.id = any (v_alert_ids)
-  order by a.id
+  order by a.id;
+end
 $$;

@@ -66,14 +66,13 @@ begin
       elsif v_former = '-1' then
         perform log_event('BACKUP_AWARENESS_ENABLED', format('%s enabled Backup Awareness.', v_actor), v_now, v_actor => v_actor);
       end if;
-      perform queue_check(v_now);
+      perform queue_check(policy(), v_now);
     when 'BackupFullScopes' then
-      perform from engine where not has_own_scopes order by fqdn for no key update;
-      perform measure_engines(null);
+      perform measure_engines(array(select fqdn from engine where not has_own_scopes order by fqdn for no key update), policy());
     else
       null;
   end case;
-  perform settle_due(v_now);
+  perform settle_due(policy(), v_now);
   return true;
 end
 $$;

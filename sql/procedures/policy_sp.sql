@@ -1,31 +1,44 @@
+-- A statement in a function of language sql is planned anew at every call; what runs with every report is plpgsql, whose
+-- plans are kept, or is simple enough to be inlined into its caller: then without a search_path of its own, which would
+-- forbid that.
+
 -- The options that decide states, as one row of usable types.
---   alert_period   P of an engine's scope that has none of its own
---   disabled_since when the feature was disabled; null: it is enabled
-create or replace function policy()
-returns table (enabled boolean, check_period interval, alert_period interval, full_scopes text[], stalled_after interval,
-               disabled_since timestamptz)
-language sql stable rows 1 set search_path = backup_awareness, pg_temp as $$
-  select o.check_period_hours <> -1,
-         make_interval(hours => o.check_period_hours),
-         make_interval(hours => 24 * o.alert_period_days),
-         o.full_scopes,
-         make_interval(hours => o.stalled_after_hours),
-         case when o.check_period_hours = -1 then o.check_period_changed_at end
-  from (
-    select max(coalesce(value, default_value)::text) filter (where name = 'BackupCheckPeriodInHours')::integer as check_period_hours,
-           max(changed_at) filter (where name = 'BackupCheckPeriodInHours') as check_period_changed_at,
-           max(coalesce(value, default_value)::text) filter (where name = 'BackupAlertPeriodInDays')::integer as alert_period_days,
-           max(coalesce(value, default_value)::text) filter (where name = 'BackupStalledAfterHours')::integer as stalled_after_hours,
-           array(select jsonb_array_elements_text(coalesce(value, default_value)) from option where name = 'BackupFullScopes') as full_scopes
-    from option
-  ) o
+create or replace function policy() returns policy_in_force
+language plpgsql stable set search_path = backup_awareness, pg_temp as $$
+declare
+  v_option record;
+  v_policy policy_in_force;
+begin
+  for v_option in
+    select name, coalesce(value, default_value) as value, changed_at from option
+    where name in ('BackupCheckPeriodInHours', 'BackupAlertPeriodInDays', 'BackupStalledAfterHours', 'BackupFullScopes')
+  loop
+    case v_option.name
+      when 'BackupCheckPeriodInHours' then
+        v_policy.is_enabled := v_option.value <> '-1';
+        v_policy.check_period := make_interval(hours => v_option.value::integer);
+        v_policy.disabled_since := case when not v_policy.is_enabled then v_option.changed_at end;
+      when 'BackupAlertPeriodInDays' then
+        v_policy.alert_period := make_interval(hours => 24 * v_option.value::integer);
+      when 'BackupStalledAfterHours' then
+        v_policy.stalled_after := make_interval(hours => v_option.value::integer);
+      when 'BackupFullScopes' then
+        v_policy.full_scopes := array(select jsonb_array_elements_text(v_option.value));
+    end case;
+  end loop;
+  return v_policy;
+end
 $$;
 
 -- Options are locked before engines, and engines in the order of their names: one order, no deadlock.
--- Reports, checks and changes of an engine share the options; setting one has them alone.
-create or replace function share_options() returns void
-language sql set search_path = backup_awareness, pg_temp as $$
-  select pg_advisory_xact_lock_shared(hashtextextended('backup_awareness.option', 0))
+-- Reports, checks and changes of an engine share the options; setting one has them alone. Returns the policy, which
+-- nobody changes before this transaction ends.
+create or replace function share_policy() returns policy_in_force
+language plpgsql set search_path = backup_awareness, pg_temp as $$
+begin
+  perform pg_advisory_xact_lock_shared(hashtextextended('backup_awareness.option', 0));
+  return policy();
+end
 $$;
 
 -- Waits for the reports under way, never in a way that keeps others waiting behind it for longer than a tenth of a

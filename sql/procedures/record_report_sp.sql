@@ -17,12 +17,14 @@ create or replace function record_report(
   v_run_id text default null, v_duration_ms bigint default null, v_size_bytes bigint default null,
   v_archive text default null, v_tool text default null, v_now timestamptz default clock_timestamp()
 ) returns boolean
-language plpgsql security definer set search_path = backup_awareness, pg_temp set jit = off as $$
+language plpgsql security definer
+set search_path = backup_awareness, pg_temp set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
   v_engine_fqdn varchar;
   v_effective_at timestamptz;
   v_former engine_scope%rowtype;
-  v_is_success boolean := v_status = 'completed';
+  v_is_success constant boolean := coalesce(v_status = 'completed', false);
+  v_policy policy_in_force;
 begin
   perform check_scope('v_scope', v_scope);
   if v_done_at is null or not isfinite(v_done_at) then
@@ -56,8 +58,8 @@ begin
     return false;
   end if;
 
-  perform share_options();
-  perform know_engine(v_engine_fqdn, v_now, format('first report, of scope %s', v_scope));
+  v_policy := share_policy();
+  perform know_engine(v_engine_fqdn, v_policy, v_now, 'first report, of scope ' || v_scope);
 
   if is_recorded(v_engine_fqdn, v_scope, v_done_at, v_status) then
     return false;
@@ -108,9 +110,9 @@ begin
     report_message(v_scope, v_engine_fqdn, v_status, v_done_at, v_output_message, v_log_path), v_now, v_engine_fqdn, v_scope);
 
   if v_is_success and (v_former.last_success_at is null or v_effective_at > v_former.last_success_at) then
-    perform measure_engines(array[v_engine_fqdn]);
+    perform measure_engines(array[v_engine_fqdn], v_policy);
   end if;
-  perform settle(array[v_engine_fqdn], v_now);
+  perform settle(array[v_engine_fqdn], v_policy, v_now);
   return true;
 end
 $$;
@@ -119,8 +121,9 @@ $$;
 create or replace function report_message(v_scope varchar, v_fqdn varchar, v_status text, v_done_at timestamptz,
                                           v_output_message text, v_log_path text)
 returns text
-language sql immutable set search_path = backup_awareness, pg_temp as $$
-  select format('Backup of scope %s of engine %s %s at %s%s%s', v_scope, v_fqdn,
+language plpgsql stable set search_path = backup_awareness, pg_temp as $$
+begin
+  return format('Backup of scope %s of engine %s %s at %s%s%s', v_scope, v_fqdn,
                 case v_status
                   when 'incomplete' then 'ended incomplete'
                   when 'unknown' then 'ended, its outcome unknown,'
@@ -128,11 +131,12 @@ language sql immutable set search_path = backup_awareness, pg_temp as $$
                 end,
                 told_time(v_done_at),
                 case when v_output_message <> '' then ': ' || shortened(v_output_message, 2000) else '.' end,
-                case when v_log_path <> '' then ' (log: ' || shortened(v_log_path, 1000) || ')' else '' end)
+                case when v_log_path <> '' then ' (log: ' || shortened(v_log_path, 1000) || ')' else '' end);
+end
 $$;
 
 -- The engine's row exists and is locked after this. One that was not known is added, and its warning raised.
-create or replace function know_engine(v_fqdn varchar, v_now timestamptz, v_cause text, v_actor text default null) returns boolean
+create or replace function know_engine(v_fqdn varchar, v_policy policy_in_force, v_now timestamptz, v_cause text, v_actor text default null) returns boolean
 language plpgsql set search_path = backup_awareness, pg_temp as $$
 begin
   perform from engine where fqdn = v_fqdn for no key update;
@@ -145,7 +149,7 @@ begin
     return false;
   end if;
   perform log_event('ENGINE_ADDED', format('Engine %s is known from now on (%s).', v_fqdn, v_cause), v_now, v_fqdn, null, null, v_actor);
-  perform settle(array[v_fqdn], v_now);
+  perform settle(array[v_fqdn], v_policy, v_now);
   return true;
 end
 $$;

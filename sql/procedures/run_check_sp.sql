@@ -5,24 +5,24 @@ create or replace function run_check(v_now timestamptz default clock_timestamp()
 language plpgsql security definer set search_path = backup_awareness, pg_temp set jit = off as $$
 declare
   v_begun_at constant timestamptz := clock_timestamp();
+  v_policy constant policy_in_force := share_policy();
   v_skipped integer;
 begin
-  perform share_options();
-  select d.raised, d.cleared, d.skipped into raised, cleared, v_skipped from settle_due(v_now) d;
+  select d.raised, d.cleared, d.skipped into raised, cleared, v_skipped from settle_due(v_policy, v_now) d;
   update installation
   set checked_at = greatest(checked_at, v_now),
       check_duration_ms = extract(epoch from clock_timestamp() - v_begun_at) * 1000,
       check_skipped_engines = v_skipped;
-  perform queue_check(v_now);
+  perform queue_check(v_policy, v_now);
 end
 $$;
 
 -- Settles every engine that time or a changed option has turned; skipped: how many of them were locked. The caller has
 -- locked the options.
-create or replace function settle_due(v_now timestamptz, out raised bigint[], out cleared bigint[], out skipped integer)
+create or replace function settle_due(v_policy policy_in_force, v_now timestamptz, out raised bigint[], out cleared bigint[], out skipped integer)
 language plpgsql set search_path = backup_awareness, pg_temp as $$
 declare
-  v_due constant varchar[] := array(select due_engines(v_now));
+  v_due constant varchar[] := array(select due_engines(v_policy, v_now));
   v_locked varchar[];
 begin
   raised := '{}';
@@ -33,19 +33,16 @@ begin
   end if;
   v_locked := array(select e.fqdn from engine e where e.fqdn = any (v_due) order by e.fqdn for no key update skip locked);
   skipped := cardinality(v_due) - cardinality(v_locked);
-  select s.raised, s.cleared into raised, cleared from settle(v_locked, v_now) s;
+  select s.raised, s.cleared into raised, cleared from settle(v_locked, v_policy, v_now) s;
 end
 $$;
 
 -- The engines whose state, or one of whose runs, is no longer what was noted. Every branch is a range of an index that
 -- holds them in the order in which they turn; the planner may not think otherwise, whatever its statistics say.
-create or replace function due_engines(v_now timestamptz) returns setof varchar
+create or replace function due_engines(v_policy policy_in_force, v_now timestamptz) returns setof varchar
 language plpgsql stable set search_path = backup_awareness, pg_temp set enable_seqscan = off as $$
-declare
-  v_policy record;
 begin
-  select * into v_policy from policy();
-  if not v_policy.enabled then
+  if not v_policy.is_enabled then
     return query
     select fqdn from engine where noted_state in ('no_full_backup', 'stale')
     union
@@ -74,13 +71,10 @@ end
 $$;
 
 -- Puts the next check into the job queue: one period after v_now; none while the feature is disabled.
-create or replace function queue_check(v_now timestamptz) returns void
+create or replace function queue_check(v_policy policy_in_force, v_now timestamptz) returns void
 language plpgsql set search_path = backup_awareness, pg_temp as $$
-declare
-  v_policy record;
 begin
-  select * into v_policy from policy();
-  if v_policy.enabled then
+  if v_policy.is_enabled then
     perform graphile_worker.add_job('check', run_at => v_now + v_policy.check_period, job_key => 'check', max_attempts => 1000);
   else
     perform graphile_worker.remove_job('check');

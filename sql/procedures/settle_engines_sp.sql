@@ -1,30 +1,28 @@
 -- Makes the open alerts of these engines those of their states, and logs what that changes: raises the warning of a new
 -- state, clears that of the former one, and says when an engine became fresh. Finding nothing to do is cheap; doing it
 -- twice does it once. Returns the alerts that were raised and cleared. The caller has locked the options and the engines.
-create or replace function settle_engines(v_fqdns varchar[], v_now timestamptz, out raised bigint[], out cleared bigint[])
+create or replace function settle_engines(v_fqdns varchar[], v_policy policy_in_force, v_now timestamptz, out raised bigint[], out cleared bigint[])
 language plpgsql set search_path = backup_awareness, pg_temp as $$
 declare
-  v_policy record;
   v_turned varchar[];
 begin
   raised := '{}';
   cleared := '{}';
-  select * into v_policy from policy();
 
   -- A disabled feature leaves fresh engines alone: they have nothing open.
   select array_agg(e.fqdn order by e.fqdn) into v_turned
   from engine e
   where e.fqdn = any (v_fqdns)
     and e.noted_state is distinct from
-        engine_state(v_policy.enabled, e.full_backup_at, stale_at(e.default_oldest_at, e.own_stale_at, v_policy.alert_period), v_now)
-    and not (not v_policy.enabled and e.noted_state = 'fresh');
+        engine_state(v_policy.is_enabled, e.full_backup_at, stale_at(e.default_oldest_at, e.own_stale_at, v_policy.alert_period), v_now)
+    and not (not v_policy.is_enabled and e.noted_state = 'fresh');
   if v_turned is null then
     return;
   end if;
 
   with turned as (
     select e.fqdn, e.noted_state as former_state,
-           engine_state(v_policy.enabled, e.full_backup_at, stale_at(e.default_oldest_at, e.own_stale_at, v_policy.alert_period), v_now) as state
+           engine_state(v_policy.is_enabled, e.full_backup_at, stale_at(e.default_oldest_at, e.own_stale_at, v_policy.alert_period), v_now) as state
     from engine e
     where e.fqdn = any (v_turned)
   ), noted as (

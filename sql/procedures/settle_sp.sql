@@ -1,6 +1,12 @@
--- Settles all that can be open of these engines.
-create or replace function settle(v_fqdns varchar[], v_now timestamptz, out raised bigint[], out cleared bigint[])
-language sql set search_path = backup_awareness, pg_temp as $$
-  select e.raised || s.raised, e.cleared || s.cleared
-  from settle_engines(v_fqdns, v_now) e, settle_stalled(v_fqdns, v_now) s
+-- Settles all that can be open of these engines. The caller has locked the options and the engines.
+create or replace function settle(v_fqdns varchar[], v_policy policy_in_force, v_now timestamptz, out raised bigint[], out cleared bigint[])
+language plpgsql set search_path = backup_awareness, pg_temp as $$
+declare
+  v_stalled record;
+begin
+  select e.raised, e.cleared into raised, cleared from settle_engines(v_fqdns, v_policy, v_now) e;
+  select s.raised, s.cleared into v_stalled from settle_stalled(v_fqdns, v_policy, v_now) s;
+  raised := raised || v_stalled.raised;
+  cleared := cleared || v_stalled.cleared;
+end
 $$;

@@ -1,18 +1,20 @@
 -- Raises ENGINE_BACKUP_STALLED for runs of these engines that have gone on for longer than BackupStalledAfterHours, and
 -- clears it where that is no longer so. The caller has locked the options and the engines.
-create or replace function settle_stalled(v_fqdns varchar[], v_now timestamptz, out raised bigint[], out cleared bigint[])
+create or replace function settle_stalled(v_fqdns varchar[], v_policy policy_in_force, v_now timestamptz, out raised bigint[], out cleared bigint[])
 language plpgsql set search_path = backup_awareness, pg_temp as $$
-declare
-  v_policy record;
 begin
-  select * into v_policy from policy();
+  raised := '{}';
+  cleared := '{}';
+  if not exists (
+    select from engine_scope s where s.fqdn = any (v_fqdns) and s.stalled <> is_stalled(v_policy, s.running_since, v_now)
+  ) then
+    return;
+  end if;
 
   with turned as (
     update engine_scope s
     set stalled = not s.stalled
-    where s.fqdn = any (v_fqdns)
-      and s.stalled is distinct from
-          (v_policy.enabled and s.running_since is not null and v_now > s.running_since + v_policy.stalled_after)
+    where s.fqdn = any (v_fqdns) and s.stalled <> is_stalled(v_policy, s.running_since, v_now)
     returning s.fqdn, s.scope, s.stalled
   ), cleared_alert as (
     update alert a set cleared_at = v_now
@@ -27,7 +29,7 @@ begin
     insert into audit_log (log_time, log_type, log_type_name, severity, message, fqdn, scope, alert_id)
     select v_now, y.code, y.name, y.severity,
            format('The alert ENGINE_BACKUP_STALLED of scope %s of engine %s is cleared: %s.', c.scope, c.fqdn,
-                  case when v_policy.enabled then 'no run of it is stalled any more' else 'the feature is disabled' end),
+                  case when v_policy.is_enabled then 'no run of it is stalled any more' else 'the feature is disabled' end),
            c.fqdn, c.scope, c.id
     from cleared_alert c join event_type y on y.name = 'ENGINE_ALERT_CLEARED'
     order by c.fqdn, c.scope
@@ -38,4 +40,10 @@ begin
     perform log_raised_alerts(raised, v_now);
   end if;
 end
+$$;
+
+-- Whether a run has gone on for too long. null v_running_since: none runs.
+create or replace function is_stalled(v_policy policy_in_force, v_running_since timestamptz, v_now timestamptz) returns boolean
+language sql immutable as $$
+  select v_policy.is_enabled and coalesce(v_now > v_running_since + v_policy.stalled_after, false)
 $$;

@@ -39,7 +39,7 @@ export async function readCheckRecord(pool: Pool): Promise<CheckRecord> {
       now: Date;
     }>(
       `select i.own_fqdn, i.installed_at, i.checked_at, i.check_skipped_engines,
-              case when p.enabled then extract(epoch from p.check_period)::integer / 3600 end as period_hours, clock_timestamp() as now
+              case when p.is_enabled then extract(epoch from p.check_period)::integer / 3600 end as period_hours, clock_timestamp() as now
        from backup_awareness.installation i, backup_awareness.policy() p`,
     );
     const row = rows[0];
