@@ -269,16 +269,21 @@ function postgresPackage() {
 }
 
 function installWithApt() {
-  const apt = (...words) =>
-    spawnSync("apt-get", ["-o", "DPkg::Lock::Timeout=120", "-qq", ...words], {
-      stdio: ["ignore", 2, 2],
+  let output = "";
+  const apt = (...words) => {
+    const result = spawnSync("apt-get", ["-qq", "-o", "DPkg::Lock::Timeout=120", ...words], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
-    }).status === 0;
+    });
+    output = `${result.stdout ?? ""}${result.stderr ?? ""}${result.error?.message ?? ""}`.trimEnd();
+    return result.status === 0;
+  };
   const install = () => apt("install", "-y", "--no-install-recommends", "postgresql-client");
   // A new machine or image has no package lists, or such that name versions that are gone.
   if (listIfThere("/var/lib/apt/lists").some((name) => /_Packages(\.\w+)?$/.test(name)) && install()) return;
-  if (!apt("update")) say("apt-get update failed; trying with the package lists that are there");
-  install();
+  if (!apt("update")) say(`apt-get update failed; trying with the package lists that are there\n${output}`);
+  if (!install()) say(`apt-get install failed\n${output}`);
 }
 
 function isOnPath(name) {
