@@ -173,7 +173,9 @@ async function migrateJobQueue(client: PoolClient, pool: Pool): Promise<void> {
   const { rows } = await client.query<{ database: string }>("select quote_ident(current_database()) as database");
   const database = rows[0]?.database;
   await client.query(`grant create on database ${database} to backup_awareness`);
-  const queuePool = new Pool({ ...(pool as Pool & { options: PoolConfig }).options, max: 1, options: "-c role=backup_awareness" });
+  const options = (pool as Pool & { options: PoolConfig }).options;
+  // A pool hides its password from a spread.
+  const queuePool = new Pool({ ...options, ...(options.password === undefined ? {} : { password: options.password }), max: 1, options: "-c role=backup_awareness" });
   queuePool.on("error", () => undefined);
   queuePool.on("connect", (connection) => connection.on("error", () => undefined));
   try {
