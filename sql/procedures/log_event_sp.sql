@@ -24,7 +24,7 @@ $$;
 
 -- What an open alert says now: what is at risk, since when, which scopes are missing or old, what to do.
 create or replace function alert_message(v_type text, v_fqdn varchar, v_scope varchar) returns text
-language plpgsql stable set search_path = backup_awareness, pg_temp as $$
+language plpgsql stable security definer set search_path = backup_awareness, pg_temp as $$
 declare
   v_policy constant policy_in_force := policy();
   v_engine record;
