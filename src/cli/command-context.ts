@@ -34,11 +34,11 @@ export type CommandContext = {
   /** config.toml and the environment, read once. Throws SETTINGS_INVALID. */
   loadSettings(): Promise<Settings>;
   now(): Date;
-  /** What the process will end with, unless an error says otherwise. 0 until then. */
+  /** What the process will end with, unless the command throws. Without it: 0, or what fits the signal that came. */
   setExitCode(code: number): void;
   /**
    * From now on the command itself deals with `signal`: a second SIGINT, or a stdout that nobody reads, no longer ends the
-   * process, and an exit code that the command sets stands.
+   * process. It should end by itself, with an exit code of its own.
    */
   handleInterrupts(): void;
 };

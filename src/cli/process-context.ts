@@ -18,14 +18,14 @@ const endInOrderMs = 5_000;
 
 export type ProcessContext = {
   readonly context: CommandContext;
-  readonly exitCode: () => number;
-  readonly handlesInterrupts: () => boolean;
+  /** What a command has set; null: nothing. */
+  readonly exitCode: () => number | null;
 };
 
 /** The context of this process. It takes over SIGINT, SIGTERM and the errors of stdout and stderr: call it once. */
 export function createProcessContext(programName: string): ProcessContext {
   const interruption = new AbortController();
-  let exitCode = 0;
+  let exitCode: number | null = null;
   let handlesInterrupts = false;
 
   const interrupt = (reason: Interrupted): void => {
@@ -75,7 +75,7 @@ export function createProcessContext(programName: string): ProcessContext {
       handlesInterrupts = true;
     },
   };
-  return { context, exitCode: () => exitCode, handlesInterrupts: () => handlesInterrupts };
+  return { context, exitCode: () => exitCode };
 }
 
 function processEnvironment(): Environment {

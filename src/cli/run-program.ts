@@ -16,17 +16,15 @@ export async function runProgram(programName: string, build: (context: CommandCo
   let exitCode: number;
   try {
     await build(context).parseAsync(process.argv);
-    exitCode = running.exitCode();
     const reason: unknown = context.signal.reason;
-    if (reason instanceof Interrupted && !running.handlesInterrupts()) exitCode = reason.exitCode;
+    exitCode = running.exitCode() ?? (reason instanceof Interrupted ? reason.exitCode : 0);
   } catch (error) {
     exitCode = tellError(context, error);
   }
-  // An exit code that was set while writing failed stands. What is written is flushed before the process ends; ending it by hand
-  // keeps a slow name service from holding up a command that is done.
-  const code = exitCode === 0 ? Number(process.exitCode ?? 0) : exitCode;
+  // Ending the process by hand, once all is written, keeps a slow name service from holding up a command that is done.
   await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
-  return process.exit(code);
+  // process.exitCode: data that could not be written.
+  return process.exit(exitCode === 0 ? Number(process.exitCode ?? 0) : exitCode);
 }
 
 /** Tells an error on stderr and returns the exit code that fits. */

@@ -27,6 +27,8 @@ export type EventFilter = {
   readonly text?: string;
   /** Only events with a larger number than this. */
   readonly afterId?: number;
+  /** Only events with these numbers. */
+  readonly ids?: readonly number[];
 };
 
 /**
@@ -55,7 +57,8 @@ export async function readEvents(pool: Pool, filter: EventFilter, limit: number)
          and ($6::timestamptz is null or log_time <= $6)
          and ($7::text is null or position(lower($7) in lower(message)) > 0)
          and ($8::bigint is null or id > $8)
-       order by id desc limit $9`,
+         and ($9::bigint[] is null or id = any ($9))
+       order by id desc limit $10`,
       [
         filter.types?.map((type) => eventTypes[type].code) ?? null,
         filter.minimumSeverity === undefined ? null : severities[filter.minimumSeverity],
@@ -65,6 +68,7 @@ export async function readEvents(pool: Pool, filter: EventFilter, limit: number)
         filter.until ?? null,
         filter.text ?? null,
         filter.afterId ?? null,
+        filter.ids ?? null,
         limit,
       ],
     );
