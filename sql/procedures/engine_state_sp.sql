@@ -1,7 +1,7 @@
 -- The moment after which an engine is stale; null: it has no full backup. A day is 24 hours.
 create or replace function stale_at(v_default_oldest_at timestamptz, v_own_stale_at timestamptz, v_alert_period interval)
 returns timestamptz
-language sql immutable as $$
+language sql stable as $$
   select least(v_default_oldest_at + v_alert_period, v_own_stale_at)
 $$;
 

@@ -80,8 +80,7 @@ $$;
 create or replace function lock_engine(v_fqdn varchar) returns void
 language plpgsql set search_path = backup_awareness, pg_temp as $$
 begin
-  perform from engine where fqdn = v_fqdn for no key update;
-  if not found then
+  if not is_engine_locked(v_fqdn) then
     raise exception 'there is no engine %', to_json(shortened(v_fqdn, 255)) using errcode = 'BA001';
   end if;
 end

@@ -52,21 +52,22 @@ begin
   end if;
   v_effective_at := least(v_done_at, v_now);
 
-  -- Asked before the engine is made known, since a replay must not bring back one that was removed; and again below,
-  -- when nobody else can be recording the same.
-  if is_recorded(v_engine_fqdn, v_scope, v_done_at, v_status) then
-    return false;
-  end if;
-
   v_policy := share_policy();
-  perform know_engine(v_engine_fqdn, v_policy, v_now, 'first report, of scope ' || v_scope);
-
+  if not is_engine_locked(v_engine_fqdn) then
+    -- A replay must not bring back an engine that was removed.
+    if is_recorded(v_engine_fqdn, v_scope, v_done_at, v_status) then
+      return false;
+    end if;
+    perform know_engine(v_engine_fqdn, v_policy, v_now, 'first report, of scope ' || v_scope);
+  end if;
   if is_recorded(v_engine_fqdn, v_scope, v_done_at, v_status) then
     return false;
   end if;
 
-  insert into engine_scope (fqdn, scope) values (v_engine_fqdn, v_scope) on conflict do nothing;
-  select * into strict v_former from engine_scope s where s.fqdn = v_engine_fqdn and s.scope = v_scope;
+  select * into v_former from engine_scope s where s.fqdn = v_engine_fqdn and s.scope = v_scope;
+  if not found then
+    insert into engine_scope (fqdn, scope) values (v_engine_fqdn, v_scope) returning * into v_former;
+  end if;
 
   if v_status = 'started' then
     perform begin_run(v_engine_fqdn, v_scope, v_done_at, v_effective_at, v_run_id, v_tool,
@@ -82,10 +83,10 @@ begin
   end if;
 
   update engine_scope s
-  set running_since = (
+  set running_since = case when v_status = 'started' or s.running_since is not null then (
         select min(b.effective_at) from backup b
         where b.fqdn = v_engine_fqdn and b.scope = v_scope and b.outcome = 'running'
-      ),
+      ) end,
       last_finish_at = case when v_status = 'started' then s.last_finish_at else greatest(s.last_finish_at, v_effective_at) end,
       last_success_at = case when v_is_success then greatest(s.last_success_at, v_effective_at) else s.last_success_at end,
       last_success_done_at = case
@@ -135,18 +136,26 @@ begin
 end
 $$;
 
--- The engine's row exists and is locked after this. One that was not known is added, and its warning raised.
-create or replace function know_engine(v_fqdn varchar, v_policy policy_in_force, v_now timestamptz, v_cause text, v_actor text default null) returns boolean
+-- Locks an engine's row, and says whether there is one.
+create or replace function is_engine_locked(v_fqdn varchar) returns boolean
 language plpgsql set search_path = backup_awareness, pg_temp as $$
 begin
   perform from engine where fqdn = v_fqdn for no key update;
-  if found then
+  return found;
+end
+$$;
+
+-- The engine's row exists and is locked after this. One that was not known is added, and its warning raised. Returns
+-- whether that was so.
+create or replace function know_engine(v_fqdn varchar, v_policy policy_in_force, v_now timestamptz, v_cause text, v_actor text default null) returns boolean
+language plpgsql set search_path = backup_awareness, pg_temp as $$
+begin
+  if is_engine_locked(v_fqdn) then
     return false;
   end if;
   insert into engine (fqdn, added_at, since_at) values (v_fqdn, v_now, v_now) on conflict do nothing;
   if not found then
-    perform from engine where fqdn = v_fqdn for no key update;
-    return false;
+    return not is_engine_locked(v_fqdn); -- somebody else has added it in this moment
   end if;
   perform log_event('ENGINE_ADDED', format('Engine %s is known from now on (%s).', v_fqdn, v_cause), v_now, v_fqdn, null, null, v_actor);
   perform settle(array[v_fqdn], v_policy, v_now);

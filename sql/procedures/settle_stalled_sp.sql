@@ -44,6 +44,6 @@ $$;
 
 -- Whether a run has gone on for too long. null v_running_since: none runs.
 create or replace function is_stalled(v_policy policy_in_force, v_running_since timestamptz, v_now timestamptz) returns boolean
-language sql immutable as $$
+language sql stable as $$
   select v_policy.is_enabled and coalesce(v_now > v_running_since + v_policy.stalled_after, false)
 $$;
