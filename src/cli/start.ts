@@ -1,0 +1,86 @@
+import type { Command } from "commander";
+import { sep } from "node:path";
+import { readStatus } from "../awareness/read-status.ts";
+import { type ReadyDaemon, runDaemon } from "../server/daemon.ts";
+import { systemdNotifier } from "../server/systemd-notify.ts";
+import type { Settings } from "../settings/settings.ts";
+import type { CommandContext } from "./command-context.ts";
+import { createDaemonLog } from "./daemon-log.ts";
+import { examples } from "./new-program.ts";
+import { renderWelcome } from "./render-welcome.ts";
+
+/** What a process ends with whom a signal had to force. */
+const forcedExitCode = 1;
+
+/** `backup-awareness start`: the daemon. */
+export function addStartCommand(program: Command, context: CommandContext): void {
+  program
+    .command("start")
+    .summary("run the daemon: check, warn, answer on HTTP")
+    .description(
+      "Runs the daemon in the foreground until SIGTERM or Ctrl-C: migrates the database, checks at once and then on schedule, answers GET /health. Without a database URL it runs its own PostgreSQL. Its log goes to stderr: JSON lines, or readable ones on a terminal.",
+    )
+    .addHelpText(
+      "after",
+      examples(
+        ["backup-awareness start", "in this terminal"],
+        ["backup-awareness service install", "at every boot, under systemd or cron"],
+        ["BACKUP_AWARENESS_LISTEN=127.0.0.1:8481 backup-awareness start", "on another port"],
+      ),
+    )
+    .action(async () => {
+      await start(context);
+    });
+}
+
+async function start(context: CommandContext): Promise<void> {
+  const { environment } = context;
+  const settings = await context.loadSettings();
+  const logger = createDaemonLog(context.stderr, environment.env["BACKUP_AWARENESS_DEBUG"] === "1" ? "debug" : "info");
+  context.handleInterrupts();
+  const stop = new AbortController();
+  const onSignal = (name: NodeJS.Signals): void => {
+    if (stop.signal.aborted) {
+      logger.warn(`${name} again: ended at once`);
+      process.exit(forcedExitCode);
+    }
+    logger.info(`${name}: stopping`);
+    stop.abort();
+  };
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, onSignal);
+  await runDaemon({
+    settings,
+    environment,
+    sqlDirectory: context.sqlDirectory,
+    programVersion: context.programVersion,
+    logger,
+    systemd: systemdNotifier({ env: environment.env, pid: process.pid, logger }),
+    now: () => context.now(),
+    signal: stop.signal,
+    onReady: async (ready) => {
+      if (context.stderr.isTerminal) await welcome(context, settings, ready);
+    },
+  });
+  logger.info("stopped");
+  context.setExitCode(0);
+}
+
+async function welcome(
+  context: CommandContext,
+  settings: Settings,
+  { database, healthUrl }: ReadyDaemon,
+): Promise<void> {
+  const status = await readStatus(database.pool, settings.fqdn, [settings.fqdn]);
+  // In a checkout the commands are npx's to find; an installed package has put them on PATH.
+  const prefix = context.sqlDirectory.includes(`${sep}node_modules${sep}`) ? "" : "npx ";
+  context.stderr.write(
+    renderWelcome({
+      status,
+      healthUrl,
+      settings,
+      prefix,
+      now: context.now(),
+      paint: (style, text) => context.stderr.paint(style, text),
+    }),
+  );
+}

@@ -1,0 +1,285 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { PoolClient } from "pg";
+import type { Logger } from "pino";
+import { freeDeadJobs, freeDeadJobsTiming } from "../awareness/free-dead-jobs.ts";
+import { type Health, judgeHealth } from "../awareness/health.ts";
+import { checkSchedule } from "../awareness/check-schedule.ts";
+import { type JobRunner, runJobs } from "../awareness/run-jobs.ts";
+import { awarenessTasks } from "../awareness/tasks.ts";
+import { type DatabaseWatch, reasonOf, watchDatabase, watchTiming, withTimeout } from "../awareness/watch-database.ts";
+import { readCheckRecord } from "../database/check.ts";
+import { acquireDaemonLock } from "../database/daemon-lock.ts";
+import type { Database } from "../database/database.ts";
+import { addEngine, setOwnEngine } from "../database/engines.ts";
+import { holdWorkerLock, queueCheck, queueRetention } from "../database/job-queue.ts";
+import { openMigratedDatabase } from "../database/open-migrated-database.ts";
+import { isUnreachable } from "../database/procedure-errors.ts";
+import { trackConnections } from "../database/track-connections.ts";
+import type { Environment } from "../settings/environment.ts";
+import type { Settings } from "../settings/settings.ts";
+import { buildServer, listen } from "./server.ts";
+import type { SystemdNotifier } from "./systemd-notify.ts";
+
+export type DaemonOptions = {
+  readonly settings: Settings;
+  readonly environment: Environment;
+  readonly sqlDirectory: string;
+  readonly programVersion: string;
+  readonly logger: Logger;
+  readonly systemd: SystemdNotifier;
+  readonly now: () => Date;
+  /** Aborted to stop. */
+  readonly signal: AbortSignal;
+  /** Called once, when the database is open and the first check is queued. */
+  readonly onReady: (ready: ReadyDaemon) => Promise<void>;
+};
+
+export type ReadyDaemon = { readonly database: Database; readonly healthUrl: string };
+
+/** Who opened a session, in pg_stat_activity. */
+const applicationName = "backup-awareness daemon";
+const maxConnections = 10;
+/** How long /health waits for the database's answer. */
+const healthTimeoutMs = 2_000;
+/** How long running jobs may go on once the daemon is to stop: the whole stop takes at most five seconds. */
+const stopGraceMs = 3_000;
+/** systemd's watchdog is told that all is well only while the database's watch is not stuck: it moves at least this often. */
+const stuckAfterMs = 30_000;
+const longestOpenPauseMs = 5_000;
+
+/**
+ * Runs the daemon until `signal` aborts; then stops it in order and returns. Locks the home, listens, opens and migrates the database, checks
+ * at once and keeps checking, through absences of the database.
+ * Throws HOME_IN_USE, HOME_UNUSABLE, SETTINGS_INVALID (listen), and what opening the database throws; an external database that does
+ * not answer is waited for.
+ */
+export async function runDaemon(options: DaemonOptions): Promise<void> {
+  const { settings, environment, logger, systemd } = options;
+  const lock = await acquireDaemonLock(settings, environment.userId);
+  try {
+    await runWithLock(options);
+  } catch (error) {
+    if (!options.signal.aborted) throw error;
+    logger.debug({ err: error }, "ended while it was starting");
+  } finally {
+    systemd.close();
+    await lock.release();
+  }
+}
+
+async function runWithLock(options: DaemonOptions): Promise<void> {
+  const { settings, logger } = options;
+  const state: DaemonState = { database: null, watch: null, waitsFor: null, ready: false };
+  const server = buildServer({ logger, readHealth: () => readHealth(state, options.signal) });
+  try {
+    const url = await listen(server, settings.listen);
+    const database = await openWhenThere(options, state);
+    state.database = database;
+    try {
+      await work(options, state, database, `${url}/health`);
+    } finally {
+      await database.close();
+    }
+  } finally {
+    await server.close();
+  }
+}
+
+async function work(options: DaemonOptions, state: DaemonState, database: Database, healthUrl: string): Promise<void> {
+  const { settings, logger, systemd, now } = options;
+  const stop = new AbortController();
+  const signal = AbortSignal.any([options.signal, stop.signal]);
+  const daemonWork = new DaemonWork({ ...options, signal }, database);
+  try {
+    await daemonWork.nameEngine();
+    const watch = daemonWork.watch();
+    state.watch = watch;
+    await Promise.race([daemonWork.begun, watch.ended]);
+    signal.throwIfAborted();
+    state.ready = true;
+    logger.info({ engine: settings.fqdn, health: healthUrl, embedded: database.embedded }, "the daemon is ready");
+    systemd.ready(`Watching; ${healthUrl}`);
+    systemd.watch(() => now().getTime() - watch.lastBeatAt().getTime() < stuckAfterMs);
+    await options.onReady({ database, healthUrl });
+    await watch.ended;
+  } finally {
+    systemd.stopping();
+    stop.abort();
+    await state.watch?.ended;
+    await daemonWork.stopped();
+  }
+}
+
+type DaemonState = {
+  database: Database | null;
+  watch: DatabaseWatch | null;
+  /** Why the database could not be opened yet. */
+  waitsFor: string | null;
+  ready: boolean;
+};
+
+async function readHealth(state: DaemonState, signal: AbortSignal): Promise<Health> {
+  const phase = signal.aborted ? "stopping" : state.ready || state.waitsFor !== null ? "running" : "starting";
+  const known = state.waitsFor ?? state.watch?.away()?.reason ?? null;
+  if (known !== null || state.database === null || signal.aborted)
+    return judgeHealth({ phase, databaseFault: known, record: null });
+  try {
+    const record = await withTimeout(readCheckRecord(state.database.pool), healthTimeoutMs);
+    return judgeHealth({ phase, databaseFault: null, record });
+  } catch (error) {
+    return judgeHealth({ phase, databaseFault: reasonOf(error), record: null });
+  }
+}
+
+/** Opens the database; one that does not answer is tried again until it does, which is said once. */
+async function openWhenThere(options: DaemonOptions, state: DaemonState): Promise<Database> {
+  const { settings, logger, signal, systemd, now } = options;
+  const begunAt = now();
+  for (let pauseMs = 250; ; pauseMs = Math.min(pauseMs * 2, longestOpenPauseMs)) {
+    signal.throwIfAborted();
+    try {
+      const database = await openMigratedDatabase({
+        settings,
+        environment: options.environment,
+        role: "daemon",
+        applicationName,
+        maxConnections,
+        keepsServer: true,
+        logger: databaseLogger(logger),
+        sqlDirectory: options.sqlDirectory,
+        programVersion: options.programVersion,
+        migrates: "any",
+      });
+      if (state.waitsFor !== null) {
+        const seconds = ((now().getTime() - begunAt.getTime()) / 1000).toFixed(1);
+        logger.info({ seconds: Number(seconds) }, `database is back after ${seconds} s`);
+      }
+      state.waitsFor = null;
+      return database;
+    } catch (error) {
+      if (settings.databaseUrl === null || !isUnreachable(error)) throw error;
+      const reason = reasonOf(error);
+      if (state.waitsFor === null) {
+        logger.warn({ reason }, `database is away: ${reason}; it is tried again until it answers`);
+        // Started is what systemd wants to know; whether all is well is /health's to say.
+        systemd.ready(`Waiting for the database: ${reason}`);
+      }
+      state.waitsFor = reason;
+    }
+    await delay(pauseMs, undefined, { signal });
+  }
+}
+
+/** What the daemon does while the database answers: begun at every return of it, ended at every absence. */
+class DaemonWork {
+  readonly #options: DaemonOptions;
+  readonly #database: Database;
+  readonly #begun = Promise.withResolvers<undefined>();
+  /** The workers that may still hold jobs: the present one, and earlier ones that end. */
+  readonly #runners = new Set<JobRunner>();
+  #runner: JobRunner | null = null;
+  /** What still ends. */
+  readonly #endings = new Set<Promise<void>>();
+  #freeing: AbortController | null = null;
+
+  constructor(options: DaemonOptions, database: Database) {
+    this.#options = options;
+    this.#database = database;
+  }
+
+  /** Settles when the work has begun for the first time. */
+  get begun(): Promise<undefined> {
+    return this.#begun.promise;
+  }
+
+  /** Settles when no job runs any more. */
+  async stopped(): Promise<void> {
+    await Promise.all(this.#endings);
+  }
+
+  /**
+   * Makes this host's engine known. The embedded database is this host's, so its own engine follows the settings; a database of the
+   * administrator's own, which many hosts may share, keeps the own engine of its set-up.
+   */
+  async nameEngine(): Promise<void> {
+    const { settings, logger } = this.#options;
+    const { pool, embedded } = this.#database;
+    if (embedded) await setOwnEngine(pool, settings.fqdn);
+    else if (await addEngine(pool, settings.fqdn, applicationName))
+      logger.info({ engine: settings.fqdn }, `engine ${settings.fqdn} is known from now on`);
+  }
+
+  watch(): DatabaseWatch {
+    const { logger, now, signal } = this.#options;
+    const { pool } = this.#database;
+    return watchDatabase({
+      pool,
+      connections: trackConnections(pool),
+      logger,
+      timing: watchTiming,
+      now,
+      signal,
+      begin: (presence, lose) => this.#begin(presence, lose),
+      beat: () => this.#beat(),
+      end: () => {
+        this.#end();
+      },
+    });
+  }
+
+  async #begin(presence: PoolClient, lose: (reason: string) => void): Promise<void> {
+    const { logger, signal } = this.#options;
+    const { pool } = this.#database;
+    // Workers of before the absence still hold jobs until they have ended.
+    for (const { id } of this.#runners) await holdWorkerLock(presence, id);
+    await queueCheck(pool);
+    await queueRetention(pool);
+    const runner = await runJobs({
+      pool,
+      tasks: awarenessTasks({ pool, logger, signal }),
+      logger,
+      announce: (id) => holdWorkerLock(presence, id),
+      onEnd: lose,
+    });
+    this.#runners.add(runner);
+    this.#runner = runner;
+    this.#freeing = new AbortController();
+    this.#follow(freeDeadJobs({ pool, logger, ...freeDeadJobsTiming, signal: this.#freeing.signal }));
+    this.#begun.resolve(undefined);
+  }
+
+  /** A check whose job was lost, by hand or by a failure that is not tried again, is queued again. */
+  async #beat(): Promise<void> {
+    const { pool } = this.#database;
+    if (checkSchedule(await readCheckRecord(pool)).overdue) await queueCheck(pool);
+  }
+
+  #end(): void {
+    this.#freeing?.abort();
+    this.#freeing = null;
+    const runner = this.#runner;
+    this.#runner = null;
+    if (runner === null) return;
+    this.#follow(
+      runner.stop(stopGraceMs).then(() => {
+        this.#runners.delete(runner);
+      }),
+    );
+  }
+
+  #follow(ending: Promise<void>): void {
+    const followed = ending.finally(() => this.#endings.delete(followed));
+    this.#endings.add(followed);
+  }
+}
+
+/** The loss of an idle connection is not news by itself: the watch tells what it means. */
+function databaseLogger(logger: Logger): Pick<Logger, "info" | "warn"> {
+  return {
+    info: logger.info.bind(logger),
+    warn: (details: object, message: string) => {
+      if (message.startsWith("an idle database connection")) logger.debug(details, message);
+      else logger.warn(details, message);
+    },
+  } as Pick<Logger, "info" | "warn">;
+}

@@ -1,0 +1,88 @@
+import { fastify, type FastifyInstance } from "fastify";
+import type { Logger } from "pino";
+import type { Health } from "../awareness/health.ts";
+import { BackupAwarenessError } from "../contract/errors.ts";
+import type { Settings } from "../settings/settings.ts";
+import { addHealthRoute } from "./routes/health.ts";
+
+/** What the routes need. */
+export type ServerOptions = {
+  readonly logger: Logger;
+  readonly readHealth: () => Promise<Health>;
+};
+
+/** How long a client may take to send its request. */
+const requestTimeoutMs = 30_000;
+
+/** The HTTP server with all its routes, not listening yet; a test injects requests. Every answer is JSON. */
+export function buildServer(options: ServerOptions): FastifyInstance {
+  const server = fastify({ logger: false, forceCloseConnections: true, requestTimeout: requestTimeoutMs });
+  server.setNotFoundHandler((request, reply) =>
+    reply.code(404).send({ code: "NOT_FOUND", message: `there is no ${request.method} ${pathOf(request.url)}` }),
+  );
+  server.setErrorHandler((error, request, reply) => {
+    if (error instanceof BackupAwarenessError) {
+      return reply.code(error.httpStatus).send({ code: error.code, message: error.message, hint: error.hint });
+    }
+    const status = statusOf(error);
+    if (status < 500)
+      return reply
+        .code(status)
+        .send({ code: "USAGE", message: error instanceof Error ? error.message : "bad request" });
+    options.logger.error({ err: error, method: request.method, path: pathOf(request.url) }, "a request failed");
+    return reply.code(500).send({ code: "INTERNAL", message: "an error nobody foresaw; the daemon's log tells more" });
+  });
+  addHealthRoute(server, options.readHealth);
+  return server;
+}
+
+/**
+ * Begins to listen. Returns the URL under which the server is reached from this host.
+ * Throws SETTINGS_INVALID, naming the setting, when the address cannot be had.
+ */
+export async function listen(server: FastifyInstance, at: Settings["listen"]): Promise<string> {
+  try {
+    await server.listen({ host: at.host, port: at.port });
+  } catch (error) {
+    throw explainListenError(error, at);
+  }
+  const address = server.addresses().find((found) => typeof found === "object");
+  return `http://${hostOf(address?.address ?? at.host)}:${address?.port ?? at.port}`;
+}
+
+function explainListenError(error: unknown, at: Settings["listen"]): unknown {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  const reasons: Readonly<Record<string, string>> = {
+    EADDRINUSE: "another program listens there",
+    EACCES: "permission denied: ports below 1024 are root's",
+    EADDRNOTAVAIL: "this machine has no such address",
+    ENOTFOUND: "the name cannot be resolved",
+    EAI_AGAIN: "the name cannot be resolved now",
+  };
+  const reason = typeof code === "string" ? reasons[code] : undefined;
+  if (reason === undefined) return error;
+  return new BackupAwarenessError(
+    "SETTINGS_INVALID",
+    `listen: cannot listen on "${hostOf(at.host)}:${at.port}": ${reason}`,
+    {
+      hint: 'set `listen` in config.toml, or BACKUP_AWARENESS_LISTEN, to a free address and port, such as "127.0.0.1:8481"',
+      cause: error,
+    },
+  );
+}
+
+/** As it stands in a URL; the addresses that mean "all of them" are reached as localhost. */
+function hostOf(address: string): string {
+  if (address === "0.0.0.0" || address === "::") return "localhost";
+  return address.includes(":") ? `[${address}]` : address;
+}
+
+/** Without the query, in which a secret may stand. */
+function pathOf(url: string): string {
+  return url.split("?", 1)[0] ?? "/";
+}
+
+function statusOf(error: unknown): number {
+  const status = error instanceof Error && "statusCode" in error ? error.statusCode : undefined;
+  return typeof status === "number" ? status : 500;
+}
