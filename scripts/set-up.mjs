@@ -43,7 +43,7 @@ function main(purpose) {
     throw new SetUpError(`Node.js ${process.versions.node} is too old\nhint: install Node.js 20 or newer`);
   }
   const wanted = stamp();
-  if (readIfThere(stampFile) !== wanted) withLock(() => setUpPackages(wanted));
+  if (!packagesAreSetUp(wanted)) withLock(() => setUpPackages(wanted));
   setUpPostgresPrograms(purpose);
 }
 
@@ -57,10 +57,13 @@ function stamp() {
   return `${hash} ${process.platform}-${process.arch}\n`;
 }
 
+function packagesAreSetUp(wanted) {
+  return readIfThere(stampFile) === wanted && fs.existsSync(path.join(modules, ".bin", "node"));
+}
+
 function setUpPackages(wanted) {
-  const found = readIfThere(stampFile);
-  if (found === wanted) return; // another set-up did it while this one waited
-  if (found !== null || !packagesFitLockfile()) installPackages();
+  if (packagesAreSetUp(wanted)) return; // another set-up did it while this one waited
+  if (!packagesFitLockfile()) installPackages();
   linkNode();
   linkCommands();
   fs.writeFileSync(stampFile, wanted);
