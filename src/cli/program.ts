@@ -1,11 +1,25 @@
 import type { Command } from "commander";
 import type { CommandContext } from "./command-context.ts";
+import { addAlertsCommand } from "./alerts.ts";
+import { addCheckCommand } from "./check.ts";
+import { addDatabaseCommand } from "./database.ts";
+import { addEnginesCommand } from "./engines.ts";
+import { addEventsCommand } from "./events.ts";
 import { newProgram } from "./new-program.ts";
+import { addStartCommand } from "./start.ts";
+import { addStatusCommand } from "./status.ts";
 
 type AddCommand = (program: Command, context: CommandContext) => void;
 
 /** One file each, in the order of the help. */
 const commands: readonly AddCommand[] = [
+  addStartCommand,
+  addStatusCommand,
+  addCheckCommand,
+  addEventsCommand,
+  addAlertsCommand,
+  addEnginesCommand,
+  addDatabaseCommand,
 ];
 
 /** The program `backup-awareness`: the daemon and the operators' commands. */
