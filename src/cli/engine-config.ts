@@ -1,2 +1,4 @@
-process.stderr.write("engine-config: not written yet\n");
-process.exitCode = 1;
+import { engineConfigProgram } from "./engine-config-program.ts";
+import { runProgram } from "./run-program.ts";
+
+await runProgram("engine-config", engineConfigProgram);
