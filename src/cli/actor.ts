@@ -21,5 +21,8 @@ export function tellActor(input: ActorInput): string {
 
 /** Whoever sets the environment must not write lines of his own into the audit log. */
 function cleaned(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}]/gu, "").slice(0, longestName).trim();
+  return text
+    .replace(/[\p{Cc}\p{Cf}\p{Cs}]/gu, "")
+    .slice(0, longestName)
+    .trim();
 }

@@ -12,7 +12,9 @@ export function addAlertsCommand(program: Command, context: CommandContext): voi
   const alerts = program
     .command("alerts")
     .summary("list open alerts, or dismiss them")
-    .description("Lists the open alerts, the oldest first. A dismissed one is shown with --all: it is open until its cause is gone.")
+    .description(
+      "Lists the open alerts, the oldest first. A dismissed one is shown with --all: it is open until its cause is gone.",
+    )
     .enablePositionalOptions()
     .option("--all", "also those that were dismissed")
     .option("--json", "print them as JSON")
@@ -30,7 +32,9 @@ export function addAlertsCommand(program: Command, context: CommandContext): voi
   alerts
     .command("dismiss")
     .summary("mark open alerts as seen")
-    .description("Marks open alerts as seen. They leave the list, stay open and stay in the events. Either all of them or, with an error, none.")
+    .description(
+      "Marks open alerts as seen. They leave the list, stay open and stay in the events. Either all of them or, with an error, none.",
+    )
     .argument("<id...>", "the alerts' numbers", collectIds)
     .option("--note <text>", "why; it stands in the event")
     .option("--json", "print them as JSON")
@@ -46,7 +50,10 @@ export function addAlertsCommand(program: Command, context: CommandContext): voi
     });
 }
 
-async function listAlerts(context: CommandContext, options: { readonly all: boolean; readonly json: boolean }): Promise<void> {
+async function listAlerts(
+  context: CommandContext,
+  options: { readonly all: boolean; readonly json: boolean },
+): Promise<void> {
   const open = await withDatabase(context, ({ pool }) => readAlerts(pool));
   const shown = options.all ? open : open.filter(({ dismissedAt }) => dismissedAt === null);
   if (options.json) {
@@ -60,20 +67,31 @@ async function listAlerts(context: CommandContext, options: { readonly all: bool
   if (hidden > 0) stderr.write(`${hidden} open but dismissed; --all shows ${hidden === 1 ? "it" : "them"}\n`);
 }
 
-async function dismissAlerts(context: CommandContext, ids: readonly number[], note: string | null, json: boolean): Promise<void> {
+async function dismissAlerts(
+  context: CommandContext,
+  ids: readonly number[],
+  note: string | null,
+  json: boolean,
+): Promise<void> {
   const alerts = await withDatabase(context, async ({ pool }) => {
     const found = await readAlerts(pool, { ids });
     const missing = ids.find((id) => !found.some((alert) => alert.id === id && alert.clearedAt === null));
     if (missing !== undefined) {
       const cleared = found.some(({ id }) => id === missing);
-      throw new BackupAwarenessError("ALERT_UNKNOWN", cleared ? `the alert ${missing} is not open any more` : `there is no open alert ${missing}`, {
-        hint: "`backup-awareness alerts` lists the open ones with their numbers; nothing was dismissed",
-      });
+      throw new BackupAwarenessError(
+        "ALERT_UNKNOWN",
+        cleared ? `the alert ${missing} is not open any more` : `there is no open alert ${missing}`,
+        {
+          hint: "`backup-awareness alerts` lists the open ones with their numbers; nothing was dismissed",
+        },
+      );
     }
     const fresh = new Set<number>();
     for (const id of ids) if (await dismissAlert(pool, id, context.actor, note)) fresh.add(id);
     for (const id of new Set(ids)) {
-      context.stderr.write(`alert ${id} ${fresh.has(id) ? "is dismissed; it stays open until its cause is gone" : "was dismissed already"}\n`);
+      context.stderr.write(
+        `alert ${id} ${fresh.has(id) ? "is dismissed; it stays open until its cause is gone" : "was dismissed already"}\n`,
+      );
     }
     return readAlerts(pool, { ids });
   });

@@ -17,7 +17,10 @@ export function addCheckCommand(program: Command, context: CommandContext): void
     .option("--json", "print it as JSON")
     .addHelpText(
       "after",
-      examples(["backup-awareness check", "what changed"], ["backup-awareness check --json | jq '.raised | length'", "how many alerts are new"]),
+      examples(
+        ["backup-awareness check", "what changed"],
+        ["backup-awareness check --json | jq '.raised | length'", "how many alerts are new"],
+      ),
     )
     .action(async (options: { json?: true }) => {
       const outcome = await check(context);
@@ -59,12 +62,19 @@ function render(outcome: Outcome, context: CommandContext): string {
   const { paint } = context.stdout;
   const at = outcome.checkedAt === null ? "" : ` at ${tellMoment(outcome.checkedAt)}`;
   const changed = outcome.raised.length + outcome.cleared.length > 0;
-  const lines = [`Checked${at}: ${changed ? `${outcome.raised.length} raised, ${outcome.cleared.length} cleared` : "nothing changed"}.`];
+  const lines = [
+    `Checked${at}: ${changed ? `${outcome.raised.length} raised, ${outcome.cleared.length} cleared` : "nothing changed"}.`,
+  ];
   if (!outcome.enabled) lines.push(paint(["bold", "yellow"], "BACKUP AWARENESS IS DISABLED: nobody is warned."));
-  for (const alert of outcome.raised) lines.push("", `${paint(["bold", "red"], "raised")}  ${renderAlert(alert, context.now(), paint)}`);
-  for (const alert of outcome.cleared) lines.push("", `${paint(["bold", "green"], "cleared")} ${renderAlert(alert, context.now(), paint)}`);
+  for (const alert of outcome.raised)
+    lines.push("", `${paint(["bold", "red"], "raised")}  ${renderAlert(alert, context.now(), paint)}`);
+  for (const alert of outcome.cleared)
+    lines.push("", `${paint(["bold", "green"], "cleared")} ${renderAlert(alert, context.now(), paint)}`);
   if (outcome.skippedEngines > 0) {
-    lines.push("", `${outcome.skippedEngines} left out: a report about them has not been committed; it settles them itself.`);
+    lines.push(
+      "",
+      `${outcome.skippedEngines} left out: a report about them has not been committed; it settles them itself.`,
+    );
   }
   return `${lines.join("\n")}\n`;
 }

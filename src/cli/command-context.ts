@@ -12,9 +12,9 @@ export type Output = {
   /** Characters in a line; null: not a terminal. */
   readonly columns: number | null;
   /** Writes the text as it is. Nothing happens once the reader has gone. */
-  write(text: string): void;
+  readonly write: (text: string) => void;
   /** The text in that style; unchanged where no colours are wanted (NO_COLOR, a pipe, a dumb terminal). */
-  paint(style: Style, text: string): string;
+  readonly paint: (style: Style, text: string) => string;
 };
 
 /** All that a command may know and do of the process around it. Made in process-context.ts; a test makes its own. */

@@ -37,12 +37,21 @@ function addUrlCommand(database: Command, context: CommandContext): void {
   database
     .command("url")
     .summary("print a URL for psql and other clients")
-    .description("Prints a URL that psql accepts. It never holds a password; that of the embedded database is in the file that it names.")
-    .addOption(new Option("--role <role>", "who is to log in; a reporter may report and do nothing else").choices(urlRoles).default(urlRoles[0]))
+    .description(
+      "Prints a URL that psql accepts. It never holds a password; that of the embedded database is in the file that it names.",
+    )
+    .addOption(
+      new Option("--role <role>", "who is to log in; a reporter may report and do nothing else")
+        .choices(urlRoles)
+        .default(urlRoles[0]),
+    )
     .addHelpText(
       "after",
       examples(
-        [`psql "$(backup-awareness database url)" -c "SELECT LogEngineBackupEvent('db', now(), 1, 'ok', '', '')"`, "report from a script"],
+        [
+          `psql "$(backup-awareness database url)" -c "SELECT LogEngineBackupEvent('db', now(), 1, 'ok', '', '')"`,
+          "report from a script",
+        ],
         ["backup-awareness database url --role backup_reporter", "what a reporter needs"],
       ),
     )
@@ -62,9 +71,12 @@ async function printUrl(context: CommandContext, role: UrlRole): Promise<void> {
   context.stdout.write(`${url ?? ""}\n`);
   if (settings.databaseUrl === null) {
     const server = await findRunningServer(embeddedPlaces(settings.home));
-    if (server === null) context.stderr.write("note: the embedded database does not run now; `backup-awareness start` runs it\n");
+    if (server === null)
+      context.stderr.write("note: the embedded database does not run now; `backup-awareness start` runs it\n");
   } else if (role === "backup_reporter") {
-    context.stderr.write("note: backup_reporter must be able to log in, once: alter role backup_reporter login password '…'\n");
+    context.stderr.write(
+      "note: backup_reporter must be able to log in, once: alter role backup_reporter login password '…'\n",
+    );
   }
 }
 
@@ -81,7 +93,10 @@ function addMigrateCommand(database: Command, context: CommandContext): void {
       "after",
       examples(
         ["backup-awareness database migrate", "the database of the settings"],
-        ["BACKUP_AWARENESS_DATABASE_URL=postgres://postgres@db1/app backup-awareness database migrate", "as a superuser"],
+        [
+          "BACKUP_AWARENESS_DATABASE_URL=postgres://postgres@db1/app backup-awareness database migrate",
+          "as a superuser",
+        ],
       ),
     )
     .action(async (options: { json?: true }) => {
@@ -93,12 +108,18 @@ function addMigrateCommand(database: Command, context: CommandContext): void {
         programVersion: context.programVersion,
       });
       if (options.json) {
-        printJson(context.stdout, { version: outcome.version, applied: outcome.applied, procedures_applied: outcome.proceduresApplied });
+        printJson(context.stdout, {
+          version: outcome.version,
+          applied: outcome.applied,
+          procedures_applied: outcome.proceduresApplied,
+        });
         return;
       }
       for (const name of outcome.applied) context.stdout.write(`applied ${name}\n`);
       if (outcome.proceduresApplied) context.stdout.write("applied the procedures\n");
-      context.stdout.write(`The database is at schema ${outcome.version}${outcome.proceduresApplied ? "" : "; there was nothing to do"}.\n`);
+      context.stdout.write(
+        `The database is at schema ${outcome.version}${outcome.proceduresApplied ? "" : "; there was nothing to do"}.\n`,
+      );
     });
 }
 
@@ -106,7 +127,9 @@ function addStatusCommand(database: Command, context: CommandContext): void {
   database
     .command("status")
     .summary("show the database's version, schema and size")
-    .description("Shows which server and database are used, whether the schema is this program's, whether unqualified calls find it, and how large it is.")
+    .description(
+      "Shows which server and database are used, whether the schema is this program's, whether unqualified calls find it, and how large it is.",
+    )
     .option("--json", "print it as JSON")
     .addHelpText("after", examples(["backup-awareness database status --json | jq .schema", "is a migration due?"]))
     .action(async (options: { json?: true }) => {
@@ -118,7 +141,13 @@ function addStatusCommand(database: Command, context: CommandContext): void {
 
 async function readStatus(context: CommandContext) {
   const settings = await context.loadSettings();
-  const open = { settings, environment: context.environment, role: "daemon", applicationName: context.programName, maxConnections: 1 } as const;
+  const open = {
+    settings,
+    environment: context.environment,
+    role: "daemon",
+    applicationName: context.programName,
+    maxConnections: 1,
+  } as const;
   const database = await openDatabase(open);
   try {
     const source = await readSchemaSource(context.sqlDirectory);
@@ -131,11 +160,20 @@ async function readStatus(context: CommandContext) {
       database: found.database,
       login: found.login,
       role: found.role,
-      schema: { version: schema.version, target: schema.target, current: schema.current, program_version: schema.programVersion },
+      schema: {
+        version: schema.version,
+        target: schema.target,
+        current: schema.current,
+        program_version: schema.programVersion,
+      },
       resolves_unqualified: found.resolvesUnqualified,
       search_path: found.searchPath,
       hidden_from_roles: found.hiddenFromRoles,
-      size_bytes: { database: found.sizeBytes.database, backup_awareness: found.sizeBytes.backupAwareness, graphile_worker: found.sizeBytes.jobQueue },
+      size_bytes: {
+        database: found.sizeBytes.database,
+        backup_awareness: found.sizeBytes.backupAwareness,
+        graphile_worker: found.sizeBytes.jobQueue,
+      },
     };
   } finally {
     await database.close();
@@ -160,8 +198,16 @@ function renderStatus(status: Awaited<ReturnType<typeof readStatus>>): string {
     ["calls", calls],
     ...(status.hidden_from_roles.length === 0
       ? []
-      : [["", `hidden from ${status.hidden_from_roles.join(", ")}: alter role … set search_path = …, backup_awareness`]]),
-    ["size", `${tellSize(sizeBytes.database)}, of which Backup Awareness ${tellSize(sizeBytes.backup_awareness)}, its job queue ${tellSize(sizeBytes.graphile_worker)}`],
+      : [
+          [
+            "",
+            `hidden from ${status.hidden_from_roles.join(", ")}: alter role … set search_path = …, backup_awareness`,
+          ],
+        ]),
+    [
+      "size",
+      `${tellSize(sizeBytes.database)}, of which Backup Awareness ${tellSize(sizeBytes.backup_awareness)}, its job queue ${tellSize(sizeBytes.graphile_worker)}`,
+    ],
   ] as const;
   return rows.map(([label = "", text = ""]) => `${label.padEnd(8)}${text}\n`).join("");
 }

@@ -23,7 +23,10 @@ type Actions = {
 /** The program `engine-config`: lists, reads and sets the options. */
 export function engineConfigProgram(context: CommandContext): Command {
   const collect = (text: string, former: readonly string[] | undefined): readonly string[] => [...(former ?? []), text];
-  return newProgram(context, "Lists, reads and sets the options: the policy, kept in the database. A change takes effect at once, and is an event that says who made it.")
+  return newProgram(
+    context,
+    "Lists, reads and sets the options: the policy, kept in the database. A change takes effect at once, and is an event that says who made it.",
+  )
     .usage("-l | -a | -g KEY | -s KEY=VALUE | --reset=KEY")
     .option("-l, --list", "list the options: name, type, range, default, meaning")
     .option("-a, --all", "print every option and its value")
@@ -59,7 +62,9 @@ async function carryOut(context: CommandContext, actions: Actions): Promise<void
       const options = await withDatabase(context, ({ pool }) => readOptions(pool));
       const shown = actions.onlyChanged ? options.filter(differsFromDefault) : options;
       if (json) printJson(context.stdout, shown.map(optionAsJson));
-      else for (const option of shown) context.stdout.write(`${option.definition.name}: ${printable(formatOptionValue(option.value))}\n`);
+      else
+        for (const option of shown)
+          context.stdout.write(`${option.definition.name}: ${printable(formatOptionValue(option.value))}\n`);
       return;
     }
     case "get": {
@@ -94,9 +99,18 @@ function oneAction(given: Actions): Action {
   if (actions.length === 0 && given.onlyChanged) return { kind: "all" };
   const [action] = actions;
   const hint = "engine-config --help shows what it can do";
-  if (action === undefined) throw new BackupAwarenessError("USAGE", "nothing was asked for: one of -l, -a, -g, -s, --reset is needed", { hint });
-  if (actions.length > 1) throw new BackupAwarenessError("USAGE", "only one of -l, -a, -g, -s, --reset can be done at a time, and one option at a time; nothing was changed", { hint });
-  if (given.onlyChanged && action.kind !== "all") throw new BackupAwarenessError("USAGE", "--only-changed goes with --all", { hint });
+  if (action === undefined)
+    throw new BackupAwarenessError("USAGE", "nothing was asked for: one of -l, -a, -g, -s, --reset is needed", {
+      hint,
+    });
+  if (actions.length > 1)
+    throw new BackupAwarenessError(
+      "USAGE",
+      "only one of -l, -a, -g, -s, --reset can be done at a time, and one option at a time; nothing was changed",
+      { hint },
+    );
+  if (given.onlyChanged && action.kind !== "all")
+    throw new BackupAwarenessError("USAGE", "--only-changed goes with --all", { hint });
   return action;
 }
 
@@ -122,7 +136,12 @@ function findOption(key: string): OptionDefinition {
 }
 
 /** Sets an option, with null to its default, and says on stderr what that changed. */
-async function change(context: CommandContext, definition: OptionDefinition, text: string | null, json: boolean): Promise<void> {
+async function change(
+  context: CommandContext,
+  definition: OptionDefinition,
+  text: string | null,
+  json: boolean,
+): Promise<void> {
   const value = text === null ? null : parseOptionValue(definition, text);
   const { before, after } = await withDatabase(context, async ({ pool }) => {
     const former = theOption(await readOptions(pool), definition);
@@ -131,7 +150,11 @@ async function change(context: CommandContext, definition: OptionDefinition, tex
   });
   const [formerText, newText] = [before, after].map((option) => shown(option.value));
   const { name } = definition;
-  context.stderr.write(formerText === newText ? `${name} is ${newText ?? ""} already\n` : `${name} is ${newText ?? ""} now; it was ${formerText ?? ""}\n`);
+  context.stderr.write(
+    formerText === newText
+      ? `${name} is ${newText ?? ""} already\n`
+      : `${name} is ${newText ?? ""} now; it was ${formerText ?? ""}\n`,
+  );
   if (json) printJson(context.stdout, optionAsJson(after));
 }
 
@@ -167,6 +190,16 @@ function optionAsJson(option: Option) {
 }
 
 function definitionAsJson(definition: OptionDefinition) {
-  const range = definition.type === "integer" ? { minimum: definition.minimum, maximum: definition.maximum, special: definition.special } : {};
-  return { name: definition.name, type: definition.type, ...range, default: definition.defaultValue, allowed: allowedValues(definition), help: definition.help };
+  const range =
+    definition.type === "integer"
+      ? { minimum: definition.minimum, maximum: definition.maximum, special: definition.special }
+      : {};
+  return {
+    name: definition.name,
+    type: definition.type,
+    ...range,
+    default: definition.defaultValue,
+    allowed: allowedValues(definition),
+    help: definition.help,
+  };
 }

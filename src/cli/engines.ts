@@ -1,6 +1,13 @@
 import type { Command } from "commander";
 import { BackupAwarenessError } from "../contract/errors.ts";
-import { addEngine, type EngineRow, readEngines, removeEngine, type RequiredScope, setRequiredScopes } from "../database/engines.ts";
+import {
+  addEngine,
+  type EngineRow,
+  readEngines,
+  removeEngine,
+  type RequiredScope,
+  setRequiredScopes,
+} from "../database/engines.ts";
 import type { CommandContext } from "./command-context.ts";
 import { examples } from "./new-program.ts";
 import { printJson } from "./print-json.ts";
@@ -16,13 +23,18 @@ export function addEnginesCommand(program: Command, context: CommandContext): vo
   const engines = program
     .command("engines")
     .summary("list, add, set and remove the engines that are watched")
-    .description("The engines that are watched. One that reports a backup is known from then on; one that never reported is added by name.")
+    .description(
+      "The engines that are watched. One that reports a backup is known from then on; one that never reported is added by name.",
+    )
     .addHelpText(
       "after",
       examples(
         ["backup-awareness engines list", "all of them"],
         ["backup-awareness engines add db1.example.com", "watch one that never reported"],
-        ["backup-awareness engines set db1.example.com --require db=1d --require files=1w", "what its full backup must cover"],
+        [
+          "backup-awareness engines set db1.example.com --require db=1d --require files=1w",
+          "what its full backup must cover",
+        ],
       ),
     );
   addListCommand(engines, context);
@@ -49,7 +61,9 @@ function addAddCommand(engines: Command, context: CommandContext): void {
   engines
     .command("add")
     .summary("watch an engine that has never reported")
-    .description("Makes an engine known. It has no full backup from now on, until it reports one. Adding one that is known changes nothing but what --require says.")
+    .description(
+      "Makes an engine known. It has no full backup from now on, until it reports one. Adding one that is known changes nothing but what --require says.",
+    )
     .argument("<fqdn>", "the engine's name, as it will report")
     .option("--require <spec>", requireHelp, collectRequireSpecs)
     .addHelpText(
@@ -63,7 +77,9 @@ function addAddCommand(engines: Command, context: CommandContext): void {
       await withDatabase(context, async ({ pool }) => {
         const isNew = await addEngine(pool, fqdn, context.actor);
         if (options.require) await setRequiredScopes(pool, fqdn, options.require, context.actor);
-        context.stderr.write(`engine ${printable(fqdn.toLowerCase())} ${isNew ? "is watched from now on" : "was known already"}\n`);
+        context.stderr.write(
+          `engine ${printable(fqdn.toLowerCase())} ${isNew ? "is watched from now on" : "was known already"}\n`,
+        );
         if (options.require) tellRequired(context, fqdn, options.require);
       });
     });
@@ -73,7 +89,9 @@ function addSetCommand(engines: Command, context: CommandContext): void {
   engines
     .command("set")
     .summary("say what a full backup of an engine must cover")
-    .description("Sets what a full backup of an engine must cover: the scopes named, and no others. It takes effect at once.")
+    .description(
+      "Sets what a full backup of an engine must cover: the scopes named, and no others. It takes effect at once.",
+    )
     .argument("<fqdn>", "the engine's name")
     .option("--require <spec>", requireHelp, collectRequireSpecs)
     .option("--require-default", "what the option BackupFullScopes says, again")
@@ -86,9 +104,13 @@ function addSetCommand(engines: Command, context: CommandContext): void {
     )
     .action(async (fqdn: string, options: { require?: readonly RequiredScope[]; requireDefault?: true }) => {
       if ((options.require === undefined) === (options.requireDefault === undefined)) {
-        throw new BackupAwarenessError("USAGE", "engines set takes either --require, once or several times, or --require-default", {
-          hint: "as in: backup-awareness engines set db1.example.com --require db=1d --require files",
-        });
+        throw new BackupAwarenessError(
+          "USAGE",
+          "engines set takes either --require, once or several times, or --require-default",
+          {
+            hint: "as in: backup-awareness engines set db1.example.com --require db=1d --require files",
+          },
+        );
       }
       await withDatabase(context, ({ pool }) => setRequiredScopes(pool, fqdn, options.require ?? [], context.actor));
       tellRequired(context, fqdn, options.require ?? []);
@@ -99,7 +121,9 @@ function addRemoveCommand(engines: Command, context: CommandContext): void {
   engines
     .command("remove")
     .summary("watch an engine no longer")
-    .description("Forgets an engine and clears its alerts. What was logged of it stays. If it reports again, it is known again and starts with nothing.")
+    .description(
+      "Forgets an engine and clears its alerts. What was logged of it stays. If it reports again, it is known again and starts with nothing.",
+    )
     .argument("<fqdn>", "the engine's name")
     .addHelpText("after", examples(["backup-awareness engines remove old.example.com", "it was switched off"]))
     .action(async (fqdn: string) => {
@@ -109,7 +133,8 @@ function addRemoveCommand(engines: Command, context: CommandContext): void {
 }
 
 function tellRequired(context: CommandContext, fqdn: string, required: readonly RequiredScope[]): void {
-  const told = required.length === 0 ? "what the option BackupFullScopes says" : required.map(formatRequireSpec).join(" ");
+  const told =
+    required.length === 0 ? "what the option BackupFullScopes says" : required.map(formatRequireSpec).join(" ");
   context.stderr.write(`a full backup of ${printable(fqdn.toLowerCase())} must cover ${told}\n`);
 }
 
@@ -126,8 +151,20 @@ function engineAsJson(engine: EngineRow) {
 }
 
 function renderEngines(rows: readonly EngineRow[]): string {
-  const table = rows.map((engine) => [printable(engine.fqdn), engine.state, engine.required.map(formatRequireSpec).join(" ")]);
+  const table = rows.map((engine) => [
+    printable(engine.fqdn),
+    engine.state,
+    engine.required.map(formatRequireSpec).join(" "),
+  ]);
   const header = ["ENGINE", "STATE", "REQUIRED"];
   const widths = header.map((title, column) => Math.max(title.length, ...table.map((row) => row[column]?.length ?? 0)));
-  return [header, ...table].map((row) => `${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()}\n`).join("");
+  return [header, ...table]
+    .map(
+      (row) =>
+        `${row
+          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+          .join("  ")
+          .trimEnd()}\n`,
+    )
+    .join("");
 }

@@ -38,9 +38,13 @@ export function addEventsCommand(program: Command, context: CommandContext): voi
   program
     .command("events")
     .summary("show what happened: the audit log")
-    .description("Shows the newest events that pass every filter given, the oldest of them first. All events are times of the database's clock, in UTC.")
+    .description(
+      "Shows the newest events that pass every filter given, the oldest of them first. All events are times of the database's clock, in UTC.",
+    )
     .option("--type <type...>", "only these types, by name or code (docs/events.md lists them)", collectTypes)
-    .addOption(new Option("--severity <severity>", "only this severity and those above it").choices(Object.keys(severities)))
+    .addOption(
+      new Option("--severity <severity>", "only this severity and those above it").choices(Object.keys(severities)),
+    )
     .option("--engine <fqdn>", "only of this engine")
     .option("--scope <scope>", "only of this scope")
     .option("--since <time>", "only since then: 2026-11-23T10:00:00Z, 2026-11-23 (UTC), or 30m, 2h, 3d, 2w ago", moment)
@@ -58,7 +62,8 @@ export function addEventsCommand(program: Command, context: CommandContext): voi
       ),
     )
     .action(async (options: EventsOptions) => {
-      if (options.follow && options.until) throw new BackupAwarenessError("USAGE", "--follow and --until exclude each other");
+      if (options.follow && options.until)
+        throw new BackupAwarenessError("USAGE", "--follow and --until exclude each other");
       await (options.follow ? followEvents(context, options) : showEvents(context, options));
     });
 }
@@ -67,7 +72,8 @@ async function showEvents(context: CommandContext, options: EventsOptions): Prom
   const events = await withDatabase(context, ({ pool }) => readEvents(pool, filterOf(options), options.limit));
   printEvents(context.stdout, events, options);
   if (events.length === 0 && !options.json) context.stderr.write("no such event\n");
-  if (events.length === options.limit && context.stderr.isTerminal) context.stderr.write(`the newest ${options.limit}; --limit shows more\n`);
+  if (events.length === options.limit && context.stderr.isTerminal)
+    context.stderr.write(`the newest ${options.limit}; --limit shows more\n`);
 }
 
 /** Ends with SIGINT or SIGTERM, which is no failure. A database that goes away is waited for. */
@@ -108,11 +114,17 @@ function filterOf(options: EventsOptions): EventFilter {
   };
 }
 
-const severityStyles: Readonly<Record<Severity, Style>> = { normal: "green", warning: "yellow", error: "red", alert: ["bold", "red"] };
+const severityStyles: Readonly<Record<Severity, Style>> = {
+  normal: "green",
+  warning: "yellow",
+  error: "red",
+  alert: ["bold", "red"],
+};
 const severityWidth = Math.max(...Object.keys(severities).map((name) => name.length));
 
 function printEvents(stdout: Output, events: readonly Event[], options: Pick<EventsOptions, "json">): void {
-  for (const event of events) stdout.write(`${options.json ? JSON.stringify(eventAsJson(event)) : renderEvent(event, stdout.paint)}\n`);
+  for (const event of events)
+    stdout.write(`${options.json ? JSON.stringify(eventAsJson(event)) : renderEvent(event, stdout.paint)}\n`);
 }
 
 /** An event as `events --json` prints it. `severity` is its name: normal, warning, error or alert. Keys may be added, none renamed. */

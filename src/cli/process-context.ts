@@ -92,7 +92,8 @@ function userName(): string | null {
 
 function readProgramVersion(): string {
   const found: unknown = JSON.parse(readFileSync(join(packageDirectory, "package.json"), "utf8"));
-  if (typeof found === "object" && found !== null && "version" in found && typeof found.version === "string") return found.version;
+  if (typeof found === "object" && found !== null && "version" in found && typeof found.version === "string")
+    return found.version;
   throw new Error("package.json has no version");
 }
 

@@ -24,7 +24,10 @@ const commands: readonly AddCommand[] = [
 
 /** The program `backup-awareness`: the daemon and the operators' commands. */
 export function backupAwarenessProgram(context: CommandContext): Command {
-  const program = newProgram(context, "Records every backup, warns while there is no full and fresh one, and shows the proof.");
+  const program = newProgram(
+    context,
+    "Records every backup, warns while there is no full and fresh one, and shows the proof.",
+  );
   for (const add of commands) add(program, context);
   return program;
 }

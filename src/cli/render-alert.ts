@@ -21,9 +21,17 @@ export function alertAsJson(alert: Alert) {
 /** An alert as a person reads it: what and since when in the first line, what it says below. */
 export function renderAlert(alert: Alert, now: Date, paint: Output["paint"]): string {
   const about = `${printable(alert.fqdn)}${alert.scope === null ? "" : `, ${alert.scope}`}`;
-  const lines = [`${paint("bold", String(alert.id))}  ${alert.type}  ${about}`, `raised ${tellMomentAndAge(alert.raisedAt, now)}`];
+  const lines = [
+    `${paint("bold", String(alert.id))}  ${alert.type}  ${about}`,
+    `raised ${tellMomentAndAge(alert.raisedAt, now)}`,
+  ];
   if (alert.dismissedAt !== null) {
-    lines.push(paint("dim", `dismissed ${tellMomentAndAge(alert.dismissedAt, now)} by ${printable(alert.dismissedBy ?? "nobody known")}`));
+    lines.push(
+      paint(
+        "dim",
+        `dismissed ${tellMomentAndAge(alert.dismissedAt, now)} by ${printable(alert.dismissedBy ?? "nobody known")}`,
+      ),
+    );
   }
   if (alert.message !== null) lines.push(indented(alert.message, 4));
   return lines.join("\n    ");

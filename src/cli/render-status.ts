@@ -42,11 +42,16 @@ function renderEngine(engine: EngineStatus, status: ShownStatus, now: Date, pain
     tellScope(known, required, now, paint).forEach((text, index) => rows.push([index === 0 ? label : "", text]));
   }
   for (const alert of engine.alerts) {
-    const dismissed = alert.dismissed_at === null ? "" : paint("dim", `, dismissed ${tellAge(new Date(alert.dismissed_at), now)}`);
-    rows.push([`alert ${alert.id}`, `${alert.type}${alert.scope === null ? "" : ` of ${alert.scope}`}, raised ${tellMomentAndAge(alert.raised_at, now)}${dismissed}`]);
+    const dismissed =
+      alert.dismissed_at === null ? "" : paint("dim", `, dismissed ${tellAge(new Date(alert.dismissed_at), now)}`);
+    rows.push([
+      `alert ${alert.id}`,
+      `${alert.type}${alert.scope === null ? "" : ` of ${alert.scope}`}, raised ${tellMomentAndAge(alert.raised_at, now)}${dismissed}`,
+    ]);
     if (alert.message !== null && alert.dismissed_at === null) rows.push(["", printable(alert.message)]);
   }
-  if (nothingOfTheApplication) rows.push(["note", paint("yellow", "only Backup Awareness itself is protected (see below)")]);
+  if (nothingOfTheApplication)
+    rows.push(["note", paint("yellow", "only Backup Awareness itself is protected (see below)")]);
   const width = Math.max(...rows.map(([label]) => label.length));
   return [...lines, ...rows.map(([label, text]) => `  ${label.padEnd(width)}  ${text}`)].join("\n");
 }
@@ -84,8 +89,12 @@ function renderFooter(status: ShownStatus, now: Date, paint: Paint): string {
       "  engine-config --reset=BackupCheckPeriodInHours enables it again.",
     );
   }
-  const checked = status.checked_at === null ? "No check has run yet" : `Last check ${tellMomentAndAge(status.checked_at, now)}`;
-  const next = status.next_check_at === null || status.check_overdue ? "" : `; next ${tellMomentAndAge(status.next_check_at, now)}`;
+  const checked =
+    status.checked_at === null ? "No check has run yet" : `Last check ${tellMomentAndAge(status.checked_at, now)}`;
+  const next =
+    status.next_check_at === null || status.check_overdue
+      ? ""
+      : `; next ${tellMomentAndAge(status.next_check_at, now)}`;
   lines.push(`${checked}${next}.`);
   if (status.check_overdue) {
     const due = status.next_check_at === null ? "" : ` since ${tellMoment(new Date(status.next_check_at))}`;

@@ -13,21 +13,29 @@ const daysOf = { d: 1, w: 7 } as const;
 export function parseRequireSpec(text: string): RequiredScope {
   const [, scope = "", period] = /^([^=]*)(?:=(.*))?$/s.exec(text) ?? [];
   if (!isScope(scope)) {
-    throw new InvalidArgumentError(`${JSON.stringify(scope)} is not a scope: a lower-case letter, then up to 63 letters, digits, "_" or "-".`);
+    throw new InvalidArgumentError(
+      `${JSON.stringify(scope)} is not a scope: a lower-case letter, then up to 63 letters, digits, "_" or "-".`,
+    );
   }
   if (period === undefined) return { scope, periodDays: null };
   const [, count, unit] = /^(\d{1,6})([dw])$/.exec(period) ?? [];
   const periodDays = Number(count) * daysOf[unit as keyof typeof daysOf];
   if (Number.isNaN(periodDays) || periodDays < 1 || periodDays > longestPeriodDays) {
-    throw new InvalidArgumentError(`${JSON.stringify(period)} is not a period: whole days or weeks as 1d or 2w, at most ${longestPeriodDays}d.`);
+    throw new InvalidArgumentError(
+      `${JSON.stringify(period)} is not a period: whole days or weeks as 1d or 2w, at most ${longestPeriodDays}d.`,
+    );
   }
   return { scope, periodDays };
 }
 
 /** The same for an option that may be given several times, each scope once. */
-export function collectRequireSpecs(text: string, former: readonly RequiredScope[] | undefined): readonly RequiredScope[] {
+export function collectRequireSpecs(
+  text: string,
+  former: readonly RequiredScope[] | undefined,
+): readonly RequiredScope[] {
   const required = parseRequireSpec(text);
-  if (former?.some(({ scope }) => scope === required.scope)) throw new InvalidArgumentError(`The scope ${required.scope} is named twice.`);
+  if (former?.some(({ scope }) => scope === required.scope))
+    throw new InvalidArgumentError(`The scope ${required.scope} is named twice.`);
   return [...(former ?? []), required];
 }
 

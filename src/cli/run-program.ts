@@ -46,7 +46,10 @@ export function tellError(context: Pick<CommandContext, "stderr" | "environment"
   const message = error instanceof Error ? error.message : String(error);
   stderr.write(`${label} ${message.split("\n", 1)[0] ?? ""}\n`);
   if (debug) stderr.write(`${describe(error)}\n`);
-  else stderr.write(`${stderr.paint("bold", "hint:")} nobody foresaw this; BACKUP_AWARENESS_DEBUG=1 shows where it comes from\n`);
+  else
+    stderr.write(
+      `${stderr.paint("bold", "hint:")} nobody foresaw this; BACKUP_AWARENESS_DEBUG=1 shows where it comes from\n`,
+    );
   return 1;
 }
 

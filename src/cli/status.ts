@@ -15,7 +15,9 @@ export function addStatusCommand(program: Command, context: CommandContext): voi
   program
     .command("status")
     .summary("show whether each engine has a full and fresh backup")
-    .description("Shows the state of every engine, the worst first: since when, its last full backup, each scope, open alerts.")
+    .description(
+      "Shows the state of every engine, the worst first: since when, its last full backup, each scope, open alerts.",
+    )
     .option("--engine <fqdn...>", "only these engines")
     .option("--json", "print it as JSON")
     .addHelpText(
@@ -23,7 +25,10 @@ export function addStatusCommand(program: Command, context: CommandContext): voi
       examples(
         ["backup-awareness status", "every engine"],
         ["backup-awareness status --engine db1.example.com", "one engine"],
-        [`backup-awareness status --json | jq -r '.engines[] | select(.state != "fresh") | .fqdn'`, "who is in trouble"],
+        [
+          `backup-awareness status --json | jq -r '.engines[] | select(.state != "fresh") | .fqdn'`,
+          "who is in trouble",
+        ],
       ),
     )
     .action(async (options: { engine?: string[]; json?: true }) => {

@@ -56,10 +56,18 @@ function parseInteger(definition: Extract<OptionDefinition, { type: "integer" }>
 function parseScopes(definition: OptionDefinition, text: string): readonly string[] {
   const scopes = text.split(",").map((scope) => scope.trim());
   const bad = scopes.find((scope) => !isScope(scope));
-  if (bad !== undefined) throw refused(definition, text, bad === "" ? "it has an empty item" : `${quoted(bad)} is not a scope (a lower-case letter, then up to 63 letters, digits, "_" or "-")`);
+  if (bad !== undefined)
+    throw refused(
+      definition,
+      text,
+      bad === ""
+        ? "it has an empty item"
+        : `${quoted(bad)} is not a scope (a lower-case letter, then up to 63 letters, digits, "_" or "-")`,
+    );
   const twice = scopes.find((scope, index) => scopes.indexOf(scope) !== index);
   if (twice !== undefined) throw refused(definition, text, `${quoted(twice)} stands there twice`);
-  if (scopes.length > mostScopes) throw refused(definition, text, `it has ${scopes.length} items; at most ${mostScopes} are allowed`);
+  if (scopes.length > mostScopes)
+    throw refused(definition, text, `it has ${scopes.length} items; at most ${mostScopes} are allowed`);
   return scopes;
 }
 
@@ -69,10 +77,12 @@ function parsePatterns(definition: OptionDefinition, text: string): readonly str
   if (patterns === null) throw refused(definition, text, "a double quote is not closed");
   for (const pattern of patterns) {
     if (pattern === "") throw refused(definition, text, "it has an empty item");
-    if (Array.from(pattern).length > longestPattern) throw refused(definition, text, `an item is longer than ${longestPattern} characters`);
-    if (/[\u0000-\u001f\u007f]/u.test(pattern)) throw refused(definition, text, `${quoted(pattern)} has a control character`);
+    if (Array.from(pattern).length > longestPattern)
+      throw refused(definition, text, `an item is longer than ${longestPattern} characters`);
+    if (/\p{Cc}/u.test(pattern)) throw refused(definition, text, `${quoted(pattern)} has a control character`);
   }
-  if (patterns.length > mostPatterns) throw refused(definition, text, `it has ${patterns.length} items; at most ${mostPatterns} are allowed`);
+  if (patterns.length > mostPatterns)
+    throw refused(definition, text, `it has ${patterns.length} items; at most ${mostPatterns} are allowed`);
   return patterns;
 }
 
@@ -93,9 +103,13 @@ function splitOutsideQuotes(text: string): readonly string[] | null {
 
 function refused(definition: OptionDefinition, text: string, reason?: string): BackupAwarenessError {
   const why = reason === undefined ? "" : `: ${reason}`;
-  return new BackupAwarenessError("OPTION_INVALID", `option ${definition.name}: ${quoted(text)} is not ${allowedValues(definition)}${why}`, {
-    hint: "nothing was changed",
-  });
+  return new BackupAwarenessError(
+    "OPTION_INVALID",
+    `option ${definition.name}: ${quoted(text)} is not ${allowedValues(definition)}${why}`,
+    {
+      hint: "nothing was changed",
+    },
+  );
 }
 
 function quoted(text: string): string {

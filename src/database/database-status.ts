@@ -63,7 +63,11 @@ export async function readDatabaseStatus(pool: Pool): Promise<DatabaseStatus> {
       resolvesUnqualified: row.resolves,
       searchPath: row.search_path,
       hiddenFromRoles: row.hidden_from,
-      sizeBytes: { database: Number(row.database_bytes), backupAwareness: Number(row.own_bytes), jobQueue: Number(row.queue_bytes) },
+      sizeBytes: {
+        database: Number(row.database_bytes),
+        backupAwareness: Number(row.own_bytes),
+        jobQueue: Number(row.queue_bytes),
+      },
     };
   });
 }

@@ -27,7 +27,9 @@ export async function openMigratedDatabase(options: OpenMigratedDatabaseOptions)
   const source = await readSchemaSource(options.sqlDirectory);
   const database = await openDatabase(options);
   try {
-    const status = await callProcedure("INTERNAL", () => schemaStatus(database.pool, { source, programVersion: options.programVersion }));
+    const status = await callProcedure("INTERNAL", () =>
+      schemaStatus(database.pool, { source, programVersion: options.programVersion }),
+    );
     if (status.current) return database;
     if (!database.embedded && options.migrates === "embedded") throw olderDatabase(status.version, status.target);
     await migrateAsOwner(options, source);
@@ -39,7 +41,9 @@ export async function openMigratedDatabase(options: OpenMigratedDatabaseOptions)
 }
 
 /** Migrates our own database, whichever it is, as a role that may. Calling twice is safe. */
-export async function migrateDatabase(options: Omit<OpenMigratedDatabaseOptions, "migrates" | "role">): Promise<MigrationOutcome> {
+export async function migrateDatabase(
+  options: Omit<OpenMigratedDatabaseOptions, "migrates" | "role">,
+): Promise<MigrationOutcome> {
   return migrateAsOwner(options, await readSchemaSource(options.sqlDirectory));
 }
 
@@ -55,7 +59,12 @@ async function migrateAsOwner(
     maxConnections: 2,
   });
   try {
-    return await migrate({ pool: owner.pool, source, ownFqdn: options.settings.fqdn, programVersion: options.programVersion });
+    return await migrate({
+      pool: owner.pool,
+      source,
+      ownFqdn: options.settings.fqdn,
+      programVersion: options.programVersion,
+    });
   } finally {
     await owner.close();
   }
@@ -68,8 +77,15 @@ async function reopened(database: Database, options: OpenDatabaseOptions): Promi
 }
 
 function olderDatabase(version: number, target: number): BackupAwarenessError {
-  const found = version === 0 ? "the database holds no Backup Awareness yet" : `the database is at schema ${version}; this program needs ${target}`;
-  return new BackupAwarenessError("DATABASE_OLDER", version === target ? "the database holds the procedures of another version of this program" : found, {
-    hint: "run `backup-awareness database migrate` as a role that may create roles, or start the daemon, which does it",
-  });
+  const found =
+    version === 0
+      ? "the database holds no Backup Awareness yet"
+      : `the database is at schema ${version}; this program needs ${target}`;
+  return new BackupAwarenessError(
+    "DATABASE_OLDER",
+    version === target ? "the database holds the procedures of another version of this program" : found,
+    {
+      hint: "run `backup-awareness database migrate` as a role that may create roles, or start the daemon, which does it",
+    },
+  );
 }
