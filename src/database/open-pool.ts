@@ -26,6 +26,7 @@ export type PoolOptions = {
  */
 export function openPool(options: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
+    Client: TidyClient,
     ...toClientConfig(parse(options.url)),
     password: async () => (await options.password()) ?? "",
     ...(options.plain ? { ssl: false } : {}),
@@ -38,6 +39,27 @@ export function openPool(options: PoolOptions): pg.Pool {
   });
   pool.on("error", options.onIdleError);
   return pool;
+}
+
+/**
+ * pg leaves the socket open when it gives up by itself, for want of a password for one; the server then keeps the half-open session, and whoever drops
+ * the database, waiting for a minute.
+ */
+class TidyClient extends pg.Client {
+  override connect(): Promise<pg.Client>;
+  override connect(callback: (error: Error | null) => void): void;
+  override connect(callback?: (error: Error | null) => void): Promise<pg.Client> | void {
+    const connected = super.connect().catch((error: unknown) => {
+      this.end().catch(() => {
+        // There was nothing to end.
+      });
+      throw error;
+    });
+    if (callback === undefined) return connected;
+    connected.then(() => {
+      callback(null);
+    }, callback);
+  }
 }
 
 async function prepareSession(client: pg.ClientBase, role: DatabaseRole): Promise<void> {
