@@ -1,2 +1,4 @@
-process.stderr.write("engine-backup: not written yet\n");
-process.exitCode = 1;
+import { engineBackupProgram } from "./engine-backup-program.ts";
+import { runProgram } from "./run-program.ts";
+
+await runProgram("engine-backup", engineBackupProgram);

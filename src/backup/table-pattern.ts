@@ -1,0 +1,36 @@
+/** A pg_dump pattern as PostgreSQL's regular expressions; `schema` null: any schema of the search path. */
+export type TablePattern = { readonly schema: string | null; readonly name: string };
+
+/**
+ * Translates a pattern as pg_dump's -T does (psql's "Patterns"): `*` and `?` are wildcards, what is not in double quotes is folded to
+ * lower case, a dot parts schema and name, and other signs of regular expressions keep their meaning outside quotes.
+ */
+export function parseTablePattern(pattern: string): TablePattern {
+  const parts = [""];
+  let isQuoted = false;
+  for (let at = 0; at < pattern.length; at++) {
+    const sign = pattern.charAt(at);
+    if (sign === '"') {
+      if (isQuoted && pattern.charAt(at + 1) === '"') {
+        add('"');
+        at++;
+      } else isQuoted = !isQuoted;
+    } else if (isQuoted) add(/[|*+?()[\]{}.^$\\]/.test(sign) ? `\\${sign}` : sign);
+    else if (sign === "*") add(".*");
+    else if (sign === "?") add(".");
+    else if (sign === "$") add("\\$");
+    else if (sign === ".") parts.push("");
+    else add(/[A-Z]/.test(sign) ? sign.toLowerCase() : sign);
+  }
+  // A database's name may stand before the schema's.
+  const schema = parts.at(-2);
+  return { schema: schema === undefined ? null : anchored(schema), name: anchored(parts.at(-1) ?? "") };
+
+  function add(text: string): void {
+    parts[parts.length - 1] = (parts.at(-1) ?? "") + text;
+  }
+}
+
+function anchored(expression: string): string {
+  return `^(${expression})$`;
+}
