@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import { sep } from "node:path";
 import { readStatus } from "../awareness/read-status.ts";
-import { type ReadyDaemon, runDaemon } from "../server/daemon.ts";
+import type { Status } from "../contract/state.ts";
+import { runDaemon } from "../server/daemon.ts";
 import { systemdNotifier } from "../server/systemd-notify.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { CommandContext } from "./command-context.ts";
@@ -58,19 +59,20 @@ async function start(context: CommandContext): Promise<void> {
     now: () => context.now(),
     signal: stop.signal,
     onReady: async (ready) => {
-      if (context.stderr.isTerminal) await welcome(context, settings, ready);
+      const status = await readStatus(ready.database.pool, settings.fqdn, [settings.fqdn]);
+      if (context.stderr.isTerminal) welcome(context, settings, status, ready.healthUrl);
+      else {
+        for (const { id, type, message } of status.engines.flatMap(({ alerts }) => alerts)) {
+          logger.warn({ alert: id, type, engine: settings.fqdn }, message ?? type);
+        }
+      }
     },
   });
   logger.info("stopped");
   context.setExitCode(0);
 }
 
-async function welcome(
-  context: CommandContext,
-  settings: Settings,
-  { database, healthUrl }: ReadyDaemon,
-): Promise<void> {
-  const status = await readStatus(database.pool, settings.fqdn, [settings.fqdn]);
+function welcome(context: CommandContext, settings: Settings, status: Status, healthUrl: string): void {
   // In a checkout the commands are npx's to find; an installed package has put them on PATH.
   const prefix = context.sqlDirectory.includes(`${sep}node_modules${sep}`) ? "" : "npx ";
   context.stderr.write(

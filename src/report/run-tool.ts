@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
+import { closeSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { OutputTail } from "./output-tail.ts";
+import { openRealPipe } from "./real-pipe.ts";
 
 /** Of the tool's output, so much goes into its report. */
 const tailBytes = 4_096;
@@ -42,13 +43,24 @@ export type RunningTool = {
  * Runs a tool with our own standard input; its output is passed on byte for byte, no faster than it is taken, and its end is kept. When
  * nobody takes its output any more the tool learns it as it would without us.
  */
-export function runTool(call: ToolCall): RunningTool {
+export async function runTool(call: ToolCall): Promise<RunningTool> {
   const startedAt = call.now();
   const tail = new OutputTail(tailBytes);
-  const child = spawn(call.command, call.arguments, { env: { ...call.env }, stdio: ["inherit", "pipe", "pipe"] });
-  const ended = waitForEnd(child).then((outcome) => ({ outcome, tail: tail.text(), startedAt, endedAt: call.now() }));
-  passOn(child.stdout, call.stdout, tail);
-  passOn(child.stderr, call.stderr, tail);
+  const [stdout, stderr] = [await openRealPipe(), await openRealPipe()];
+  const child = spawn(call.command, call.arguments, {
+    env: { ...call.env },
+    stdio: ["inherit", stdout?.writeFd ?? "pipe", stderr?.writeFd ?? "pipe"],
+  });
+  for (const pipe of [stdout, stderr]) if (pipe !== null) closeSync(pipe.writeFd);
+  const outputs = [
+    { from: stdout?.readable ?? child.stdout, to: call.stdout },
+    { from: stderr?.readable ?? child.stderr, to: call.stderr },
+  ].flatMap(({ from, to }) => (from === null ? [] : [{ from, to }]));
+  const passed = outputs.map(({ from, to }) => passOn(from, to, tail));
+  const ended = waitForEnd(child, passed).then((outcome) => {
+    for (const { from } of outputs) from.destroy();
+    return { outcome, tail: tail.text(), startedAt, endedAt: call.now() };
+  });
   return {
     ended,
     kill: (signalName) => {
@@ -57,17 +69,22 @@ export function runTool(call: ToolCall): RunningTool {
   };
 }
 
-function passOn(from: Readable, to: Writable, tail: OutputTail): void {
+/** Settles when everything has come and been handed on, or nobody takes it any more. */
+function passOn(from: Readable, to: Writable, tail: OutputTail): Promise<void> {
+  const closed = Promise.withResolvers<undefined>();
   from.on("data", (chunk: Buffer) => {
     tail.add(chunk);
   });
   from.on("error", () => undefined);
+  from.once("close", () => {
+    closed.resolve(undefined);
+  });
   to.once("error", () => from.destroy());
   from.pipe(to, { end: false });
+  return closed.promise;
 }
 
-async function waitForEnd(child: ChildProcess): Promise<ToolEnd["outcome"]> {
-  const closed = once(child, "close").catch(() => undefined);
+async function waitForEnd(child: ChildProcess, passed: readonly Promise<void>[]): Promise<ToolEnd["outcome"]> {
   const exited = Promise.withResolvers<ToolEnd["outcome"]>();
   child.once("error", (error: NodeJS.ErrnoException) => {
     const isMissing = error.code === "ENOENT";
@@ -78,10 +95,11 @@ async function waitForEnd(child: ChildProcess): Promise<ToolEnd["outcome"]> {
   });
   const outcome = await exited.promise;
   const patience = new AbortController();
-  await Promise.race([closed, delay(outputGraceMs, undefined, { signal: patience.signal }).catch(() => undefined)]);
+  await Promise.race([
+    Promise.all(passed),
+    delay(outputGraceMs, undefined, { signal: patience.signal }).catch(() => undefined),
+  ]);
   patience.abort();
-  child.stdout?.destroy();
-  child.stderr?.destroy();
   return outcome;
 }
 

@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import { freeDeadJobs, freeDeadJobsTiming } from "../awareness/free-dead-jobs.ts";
 import { type Health, judgeHealth } from "../awareness/health.ts";
 import { checkSchedule } from "../awareness/check-schedule.ts";
+import { keepReplayingReports, replayReports } from "../awareness/replay-reports.ts";
 import { type JobRunner, runJobs } from "../awareness/run-jobs.ts";
 import { awarenessTasks } from "../awareness/tasks.ts";
 import { type DatabaseWatch, reasonOf, watchDatabase, watchTiming, withTimeout } from "../awareness/watch-database.ts";
@@ -46,6 +47,8 @@ const stopGraceMs = 3_000;
 /** systemd's watchdog is told that all is well only while the database's watch is not stuck: it moves at least this often. */
 const stuckAfterMs = 30_000;
 const longestOpenPauseMs = 5_000;
+/** How long the check waits for the spool. */
+const replayHeadStartMs = 5_000;
 
 /**
  * Runs the daemon until `signal` aborts; then stops it in order and returns. Locks the home, listens, opens and migrates the database, checks
@@ -180,7 +183,8 @@ class DaemonWork {
   #runner: JobRunner | null = null;
   /** What still ends. */
   readonly #endings = new Set<Promise<void>>();
-  #freeing: AbortController | null = null;
+  /** Aborted when the database goes away. */
+  #session: AbortController | null = null;
 
   constructor(options: DaemonOptions, database: Database) {
     this.#options = options;
@@ -228,10 +232,13 @@ class DaemonWork {
   }
 
   async #begin(presence: PoolClient, lose: (reason: string) => void): Promise<void> {
-    const { logger, signal } = this.#options;
+    const { settings, logger, signal } = this.#options;
     const { pool } = this.#database;
     // Workers of before the absence still hold jobs until they have ended.
     for (const { id } of this.#runners) await holdWorkerLock(presence, id);
+    const spool = { home: settings.home, pool, logger };
+    // A warning must not go out that a report in the spool takes back; but a long spool must not hold up the check.
+    await withTimeout(replayReports(spool), replayHeadStartMs).catch(() => undefined);
     await queueCheck(pool);
     await queueRetention(pool);
     const runner = await runJobs({
@@ -243,8 +250,10 @@ class DaemonWork {
     });
     this.#runners.add(runner);
     this.#runner = runner;
-    this.#freeing = new AbortController();
-    this.#follow(freeDeadJobs({ pool, logger, ...freeDeadJobsTiming, signal: this.#freeing.signal }));
+    const session = new AbortController();
+    this.#session = session;
+    this.#follow(freeDeadJobs({ pool, logger, ...freeDeadJobsTiming, signal: session.signal }));
+    this.#follow(keepReplayingReports(spool, session.signal));
     this.#begun.resolve(undefined);
   }
 
@@ -255,8 +264,8 @@ class DaemonWork {
   }
 
   #end(): void {
-    this.#freeing?.abort();
-    this.#freeing = null;
+    this.#session?.abort();
+    this.#session = null;
     const runner = this.#runner;
     this.#runner = null;
     if (runner === null) return;

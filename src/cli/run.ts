@@ -1,0 +1,190 @@
+import { randomUUID } from "node:crypto";
+import { constants } from "node:os";
+import { join } from "node:path";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { BackupAwarenessError } from "../contract/errors.ts";
+import type { Report } from "../contract/report.ts";
+import { isScope } from "../contract/scope.ts";
+import { openMigratedDatabase } from "../database/open-migrated-database.ts";
+import { recordReport } from "../database/record-report.ts";
+import { deliverReport } from "../report/deliver-report.ts";
+import { type RunningTool, runTool } from "../report/run-tool.ts";
+import { spoolReport } from "../report/spool.ts";
+import { endedReport, exitCodeOf, startedReport, type ToolRun } from "../report/tool-report.ts";
+import { readFqdn } from "../settings/setting-values.ts";
+import { homePlaces, type Settings } from "../settings/settings.ts";
+import type { CommandContext } from "./command-context.ts";
+import { examples } from "./new-program.ts";
+
+/** After so long without the database a report goes to the spool: the backup does not wait. */
+const recordTimeoutMs = 20_000;
+
+type RunOptions = { readonly scope: string; readonly fqdn?: string; readonly logPath?: string };
+
+/** `backup-awareness run`: wraps any backup tool and reports what became of it. */
+export function addRunCommand(program: Command, context: CommandContext): void {
+  program
+    .command("run")
+    .summary("run your own backup tool and report what became of it")
+    .usage("--scope SCOPE [options] -- COMMAND [ARGUMENT...]")
+    .description(
+      "Reports started, runs COMMAND with its input and output passed through, and reports completed (exit code 0) or failed, with the end of its output. Its exit code is handed on, whatever becomes of the report.",
+    )
+    .argument("<command...>", "the tool and its arguments, after --")
+    .addOption(
+      new Option("--scope <scope>", "what it backs up: db, files, …").makeOptionMandatory().argParser(parseScope),
+    )
+    .addOption(new Option("--fqdn <fqdn>", "the engine it backs up (default: this host's)").argParser(parseFqdn))
+    .option("--log-path <path>", "the tool's log, for the report")
+    .addHelpText(
+      "after",
+      examples(
+        ["backup-awareness run --scope db -- pg_dump -Fc -f /backup/app.dump app", "a dump of your own"],
+        [
+          "backup-awareness run --scope files -- restic backup /srv/app",
+          "any tool that tells failure by its exit code",
+        ],
+        ["backup-awareness run --scope db -- sh -c 'pg_dump app | gzip > /backup/app.gz'", "a pipeline"],
+      ),
+    )
+    .action(async (command: string[], options: RunOptions) => {
+      context.setExitCode(await run(context, command, options));
+    });
+}
+
+function parseScope(text: string): string {
+  if (isScope(text)) return text;
+  throw new InvalidArgumentError("A scope is a lower-case word such as db or files: letters, digits, - and _.");
+}
+
+function parseFqdn(text: string): string {
+  try {
+    return readFqdn(text, "--fqdn");
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function run(
+  context: CommandContext,
+  [command = "", ...words]: readonly string[],
+  options: RunOptions,
+): Promise<number> {
+  context.handleInterrupts();
+  const settings = await loadSettings(context);
+  const toolRun: ToolRun = {
+    scope: options.scope,
+    // A database that many hosts share has an own engine that need not be this host's.
+    fqdn: options.fqdn ?? settings?.fqdn ?? "",
+    logPath: options.logPath ?? null,
+    runId: randomUUID(),
+    command,
+  };
+  // A signal that comes while the start is being reported ends the run before it begins.
+  const interruption: { by: NodeJS.Signals | null; tool: RunningTool | null } = { by: null, tool: null };
+  const onTerminal = [process.stdin, process.stdout, process.stderr].some(({ isTTY }) => isTTY);
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(name, () => {
+      interruption.by ??= name;
+      // Ctrl-C on a terminal has reached the tool already.
+      if (!(name === "SIGINT" && onTerminal)) interruption.tool?.kill(name);
+    });
+  }
+  await deliver(context, settings, startedReport(toolRun, context.now()));
+  const tool = await runTool({
+    command,
+    arguments: words,
+    env: context.environment.env,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    now: () => context.now(),
+  });
+  interruption.tool = tool;
+  if (interruption.by !== null) tool.kill(interruption.by);
+  const end = await tool.ended;
+  if (end.outcome.kind === "not started") say(context, `${JSON.stringify(command)}: ${end.outcome.reason}`);
+  await deliver(context, settings, endedReport(toolRun, end, interruption.by));
+  return exitCodeOf(end, interruption.by, constants.signals);
+}
+
+/** Settings that cannot be used must not keep a backup from being made. */
+async function loadSettings(context: CommandContext): Promise<Settings | null> {
+  try {
+    return await context.loadSettings();
+  } catch (error) {
+    if (!(error instanceof BackupAwarenessError)) throw error;
+    say(context, `${error.message}; the command runs all the same`);
+    return null;
+  }
+}
+
+/** Records a report, or keeps it for later, and says so; never throws: the backup goes on. */
+async function deliver(context: CommandContext, settings: Settings | null, report: Report): Promise<void> {
+  try {
+    if (settings === null) throw new Error("the settings cannot be used");
+    const spooledBecause = await recordOrSpool(context, settings, report);
+    if (spooledBecause !== null) {
+      say(
+        context,
+        `the report "${report.status}" of scope ${report.scope} is kept in the spool until the database answers: ${messageOf(spooledBecause)}`,
+      );
+    }
+  } catch (error) {
+    say(
+      context,
+      `THE REPORT "${report.status}" OF SCOPE ${report.scope} IS LOST: ${messageOf(error)}\n` +
+        `It said: engine ${JSON.stringify(report.fqdn)}, done at ${report.doneAt.toISOString()}. Report it by hand (LogEngineBackupEvent).`,
+    );
+  }
+}
+
+/** Returns why it was spooled; null: it was recorded. Throws REPORT_INVALID, SPOOL_FAILED. */
+async function recordOrSpool(context: CommandContext, settings: Settings, report: Report): Promise<unknown> {
+  const spool = join(settings.home, homePlaces.spool);
+  const timeout = Promise.withResolvers<"late">();
+  const timer = setTimeout(() => {
+    timeout.resolve("late");
+  }, recordTimeoutMs);
+  const recording = record(context, settings, spool, report);
+  recording.catch(() => undefined);
+  try {
+    const outcome = await Promise.race([recording, timeout.promise]);
+    if (outcome !== "late") return outcome;
+  } catch (error) {
+    if (error instanceof BackupAwarenessError && (error.code === "REPORT_INVALID" || error.code === "SPOOL_FAILED"))
+      throw error;
+    await spoolReport(spool, report);
+    return error;
+  } finally {
+    clearTimeout(timer);
+  }
+  // Should it be recorded all the same, the replay finds it there.
+  await spoolReport(spool, report);
+  return new Error(`no answer within ${recordTimeoutMs / 1000} s`);
+}
+
+async function record(context: CommandContext, settings: Settings, spool: string, report: Report): Promise<unknown> {
+  const database = await openMigratedDatabase({
+    settings,
+    environment: context.environment,
+    role: "daemon",
+    applicationName: "backup-awareness run",
+    maxConnections: 1,
+    sqlDirectory: context.sqlDirectory,
+    programVersion: context.programVersion,
+    migrates: "embedded",
+  });
+  try {
+    return (await deliverReport(spool, (each) => recordReport(database.pool, each), report)).spooledBecause;
+  } finally {
+    await database.close();
+  }
+}
+
+function say(context: CommandContext, text: string): void {
+  context.stderr.write(`backup-awareness run: ${text}\n`);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
