@@ -6,6 +6,7 @@ import { addDatabaseCommand } from "./database.ts";
 import { addEnginesCommand } from "./engines.ts";
 import { addEventsCommand } from "./events.ts";
 import { newProgram } from "./new-program.ts";
+import { addRunCommand } from "./run.ts";
 import { addStartCommand } from "./start.ts";
 import { addStatusCommand } from "./status.ts";
 
@@ -20,6 +21,7 @@ const commands: readonly AddCommand[] = [
   addAlertsCommand,
   addEnginesCommand,
   addDatabaseCommand,
+  addRunCommand,
 ];
 
 /** The program `backup-awareness`: the daemon and the operators' commands. */
