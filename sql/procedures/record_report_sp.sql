@@ -12,13 +12,16 @@
 --
 -- Returns whether it was new: the same report twice (fqdn, scope, done_at, status) is recorded once and is no error.
 -- Errors: SQLSTATE 22023 names the argument and its value; nothing is written.
+--
+-- Every statement on its way finds its rows by an index: plans that were made when a table was small must not meet it
+-- when it is large, hence the settings.
 create or replace function record_report(
   v_scope varchar, v_done_at timestamptz, v_status text, v_output_message text, v_fqdn varchar, v_log_path text,
   v_run_id text default null, v_duration_ms bigint default null, v_size_bytes bigint default null,
   v_archive text default null, v_tool text default null, v_now timestamptz default clock_timestamp()
 ) returns boolean
 language plpgsql security definer
-set search_path = backup_awareness, pg_temp set jit = off set plan_cache_mode = force_generic_plan as $$
+set search_path = backup_awareness, pg_temp set jit = off set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
 declare
   v_engine_fqdn varchar;
   v_effective_at timestamptz;
