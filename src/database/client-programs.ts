@@ -18,9 +18,14 @@ export type ClientProgram = {
  * All versions of a client program on this machine, in `path` (the variable PATH) first, then where packages put them. Debian's /usr/bin/pg_dump is
  * passed over: it is a wrapper that chooses a version by its own rules, and the real ones are found beside it.
  */
-export async function findClientPrograms(program: ClientProgramName, path: string | undefined): Promise<ClientProgram[]> {
+export async function findClientPrograms(
+  program: ClientProgramName,
+  path: string | undefined,
+): Promise<ClientProgram[]> {
   const directories = await listProgramDirectories(path);
-  const found = await Promise.all(directories.map((directory) => probeClientProgram(program, join(directory, program))));
+  const found = await Promise.all(
+    directories.map((directory) => probeClientProgram(program, join(directory, program))),
+  );
   return found.filter((candidate) => candidate !== null);
 }
 
@@ -30,7 +35,9 @@ export async function findClientPrograms(program: ClientProgramName, path: strin
  */
 export function chooseClientProgram(candidates: readonly ClientProgram[], serverMajor: number): ClientProgram | null {
   const fitting = candidates.filter(({ major }) => major >= serverMajor);
-  const [best] = fitting.toSorted((one, other) => one.major - other.major || compareVersions(other.version, one.version));
+  const [best] = fitting.toSorted(
+    (one, other) => one.major - other.major || compareVersions(other.version, one.version),
+  );
   return best ?? null;
 }
 

@@ -15,10 +15,14 @@ export async function acquireDaemonLock(settings: Pick<Settings, "home">, userId
   } catch (error) {
     const holder = await findDaemon(settings);
     if (!(error instanceof BackupAwarenessError) || error.code !== "HOME_IN_USE" || holder === null) throw error;
-    throw new BackupAwarenessError("HOME_IN_USE", `a daemon, process ${holder}, already works on the home "${settings.home}"`, {
-      hint: "see what it says with: backup-awareness status; for a second daemon set BACKUP_AWARENESS_HOME to another place",
-      cause: error,
-    });
+    throw new BackupAwarenessError(
+      "HOME_IN_USE",
+      `a daemon, process ${holder}, already works on the home "${settings.home}"`,
+      {
+        hint: "see what it says with: backup-awareness status; for a second daemon set BACKUP_AWARENESS_HOME to another place",
+        cause: error,
+      },
+    );
   }
 }
 

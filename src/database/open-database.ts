@@ -44,7 +44,9 @@ export type OpenDatabaseOptions = {
  * Throws DATABASE_UNREACHABLE, DATABASE_UNSUPPORTED, and what the embedded server's start throws.
  */
 export async function openDatabase(options: OpenDatabaseOptions): Promise<Database> {
-  return options.settings.databaseUrl === null ? openEmbedded(options) : openExternal(options, options.settings.databaseUrl);
+  return options.settings.databaseUrl === null
+    ? openEmbedded(options)
+    : openExternal(options, options.settings.databaseUrl);
 }
 
 async function openExternal(options: OpenDatabaseOptions, url: string): Promise<Database> {
@@ -148,7 +150,10 @@ async function openEmbedded(options: OpenDatabaseOptions): Promise<Database> {
  * names the role's passfile; null while the cluster has never run. For a database of the administrator's own, `postgres` means
  * the user that the settings name.
  */
-export async function databaseUrl(settings: Pick<Settings, "home" | "databaseUrl">, role: LoginRole): Promise<string | null> {
+export async function databaseUrl(
+  settings: Pick<Settings, "home" | "databaseUrl">,
+  role: LoginRole,
+): Promise<string | null> {
   if (settings.databaseUrl !== null) {
     return databaseUrlWithoutPassword(settings.databaseUrl, role === "backup_reporter" ? { user: role } : {});
   }
@@ -162,18 +167,29 @@ function embeddedUrl(home: string, port: number, role: LoginRole): string {
 }
 
 /** As libpq looks for it: in the URL, in PGPASSWORD, in the URL's passfile, else PGPASSFILE or ~/.pgpass. */
-async function externalPassword(parts: DatabaseUrlParts, environment: Pick<Environment, "env" | "homeDirectory">): Promise<string | null> {
+async function externalPassword(
+  parts: DatabaseUrlParts,
+  environment: Pick<Environment, "env" | "homeDirectory">,
+): Promise<string | null> {
   const { env, homeDirectory } = environment;
   const given = parts.password ?? env["PGPASSWORD"];
   if (given !== undefined && given !== "") return given;
   const file = parts.passfile ?? env["PGPASSFILE"] ?? join(homeDirectory, ".pgpass");
   if (!isAbsolute(file)) return null;
   const user = parts.user ?? env["PGUSER"] ?? env["USER"] ?? "";
-  const wanted = { host: parts.host ?? env["PGHOST"] ?? "localhost", port: parts.port, user, database: parts.database ?? env["PGDATABASE"] ?? user };
+  const wanted = {
+    host: parts.host ?? env["PGHOST"] ?? "localhost",
+    port: parts.port,
+    user,
+    database: parts.database ?? env["PGDATABASE"] ?? user,
+  };
   return findPassword(file, wanted);
 }
 
-async function demandAnswer(pool: Pool, parts: Pick<DatabaseUrlParts, "host" | "port" | "user" | "database">): Promise<void> {
+async function demandAnswer(
+  pool: Pool,
+  parts: Pick<DatabaseUrlParts, "host" | "port" | "user" | "database">,
+): Promise<void> {
   try {
     const client = await pool.connect();
     client.release();

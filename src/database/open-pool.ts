@@ -35,6 +35,7 @@ export function openPool(options: PoolOptions): pg.Pool {
     keepAlive: true,
     keepAliveInitialDelayMillis: keepAliveAfterMs,
     max: options.maxConnections,
+    // eslint-disable-next-line @typescript-eslint/no-misused-promises -- pg-pool waits for it; its types do not say so
     onConnect: (client) => prepareSession(client, options.role),
   });
   pool.on("error", options.onIdleError);
@@ -46,6 +47,12 @@ export function openPool(options: PoolOptions): pg.Pool {
  * the database, waiting for a minute.
  */
 class TidyClient extends pg.Client {
+  constructor(config?: pg.ClientConfig) {
+    super(config);
+    // A connection that is lost while somebody holds it between two queries would end the process; the next query tells him.
+    this.on("error", () => undefined);
+  }
+
   override connect(): Promise<pg.Client>;
   override connect(callback: (error: Error | null) => void): void;
   override connect(callback?: (error: Error | null) => void): Promise<pg.Client> | void {
@@ -69,9 +76,13 @@ async function prepareSession(client: pg.ClientBase, role: DatabaseRole): Promis
   });
   const server = rows[0];
   if (server === undefined || server.number < oldestPostgresMajor * 10_000) {
-    throw new BackupAwarenessError("DATABASE_UNSUPPORTED", `the server is PostgreSQL ${server?.version ?? "of an unknown version"}`, {
-      hint: `Backup Awareness needs PostgreSQL ${oldestPostgresMajor} or newer`,
-    });
+    throw new BackupAwarenessError(
+      "DATABASE_UNSUPPORTED",
+      `the server is PostgreSQL ${server?.version ?? "of an unknown version"}`,
+      {
+        hint: `Backup Awareness needs PostgreSQL ${oldestPostgresMajor} or newer`,
+      },
+    );
   }
   if (role === "daemon") await client.query(putOnDaemonRole);
 }

@@ -3,7 +3,13 @@ import { readFile, stat } from "node:fs/promises";
 type Wanted = { readonly host: string; readonly port: number; readonly database: string; readonly user: string };
 
 /** One line of libpq's password file; `*` stands for any value. */
-export function formatPassfileLine(entry: { readonly host: string; readonly port: string; readonly database: string; readonly user: string; readonly password: string }): string {
+export function formatPassfileLine(entry: {
+  readonly host: string;
+  readonly port: string;
+  readonly database: string;
+  readonly user: string;
+  readonly password: string;
+}): string {
   return `${[entry.host, entry.port, entry.database, entry.user, entry.password].map((field) => field.replace(/[\\:]/g, "\\$&")).join(":")}\n`;
 }
 
@@ -38,7 +44,9 @@ export async function findPassword(path: string, wanted: Wanted): Promise<string
 
 /** Four fields and the password, which takes the rest of the line. */
 function splitLine(line: string): string[] {
-  const fields = /^((?:[^:\\]|\\.)*):((?:[^:\\]|\\.)*):((?:[^:\\]|\\.)*):((?:[^:\\]|\\.)*):((?:[^:\\]|\\.)*)/.exec(line);
+  const fields = /^((?:[^:\\]|\\.)*):((?:[^:\\]|\\.)*):((?:[^:\\]|\\.)*):((?:[^:\\]|\\.)*):((?:[^:\\]|\\.)*)/.exec(
+    line,
+  );
   return fields === null ? [] : fields.slice(1);
 }
 

@@ -14,17 +14,21 @@ export type DatabaseUrlParts = {
 export function faultOfDatabaseUrl(text: string): string | null {
   if (!/^postgres(ql)?:\/\//.test(text)) return 'it must begin with "postgres://"';
   if (/[\0-\x20\x7f]/.test(text)) return "it holds a blank or a control character; write them as %20 and the like";
-  if (/%(?![0-9a-fA-F]{2})/.test(text)) return 'a "%" must be followed by two hexadecimal digits; write "%25" for itself';
+  if (/%(?![0-9a-fA-F]{2})/.test(text))
+    return 'a "%" must be followed by two hexadecimal digits; write "%25" for itself';
   const authority = /^postgres(?:ql)?:\/\/([^/?#]*)/.exec(text)?.[1] ?? "";
   if (text.includes("#")) return 'a "#" must be written as "%23"';
   if (authority.slice(authority.lastIndexOf("@") + 1).includes(",")) return "it names more than one host";
-  if (authority.includes("@") && authority.indexOf("@") !== authority.lastIndexOf("@")) return 'an "@" in the password must be written as "%40"';
+  if (authority.includes("@") && authority.indexOf("@") !== authority.lastIndexOf("@"))
+    return 'an "@" in the password must be written as "%40"';
   const url = parseUrl(text);
   if (url === null) return "it cannot be parsed; the form is postgres://user@host:5432/database";
   try {
     const parts = partsOf(url);
-    if (!Number.isInteger(parts.port) || parts.port < 1 || parts.port > 65535) return "its port must be between 1 and 65535";
-    if ([parts.user, parts.host, parts.database, parts.password, parts.passfile].some((part) => part?.includes("\0"))) return "it holds a NUL";
+    if (!Number.isInteger(parts.port) || parts.port < 1 || parts.port > 65535)
+      return "its port must be between 1 and 65535";
+    if ([parts.user, parts.host, parts.database, parts.password, parts.passfile].some((part) => part?.includes("\0")))
+      return "it holds a NUL";
   } catch {
     return "its %-escapes are no UTF-8";
   }
@@ -46,18 +50,22 @@ export function databaseUrlWithoutPassword(text: string, changes: { readonly use
   for (const secret of ["password", "sslpassword", "user"]) url.searchParams.delete(secret);
   const host = url.hostname === placeholderHost ? "" : url.host;
   // libpq reads "+" as itself, not as a blank.
-  const search = [...url.searchParams].map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`).join("&");
+  const search = [...url.searchParams]
+    .map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`)
+    .join("&");
   const userPart = user === null ? "" : `${encodeURIComponent(user)}@`;
   return `postgres://${userPart}${host}${url.pathname}${search === "" ? "" : `?${search}`}`;
 }
 
 /** A text that should have been a URL, fit to be shown: what may be a password is replaced. */
 export function redactDatabaseUrl(text: string): string {
-  return text
-    .replace(/:\/\/[^/?]*:[^]*@/, "://***@")
-    // No host, or one that was forgotten: what stands in the port's place may be the password.
-    .replace(/:\/\/[^/?@]*:(?!\d{1,5}(?:[/?"]|$))[^/?"]*/, "://***")
-    .replace(/((?:ssl)?pass(?:word)?\s*=\s*)(?:'[^']*'?|[^&\s]*)/gi, "$1***");
+  return (
+    text
+      .replace(/:\/\/[^/?]*:[^]*@/, "://***@")
+      // No host, or one that was forgotten: what stands in the port's place may be the password.
+      .replace(/:\/\/[^/?@]*:(?!\d{1,5}(?:[/?"]|$))[^/?"]*/, "://***")
+      .replace(/((?:ssl)?pass(?:word)?\s*=\s*)(?:'[^']*'?|[^&\s]*)/gi, "$1***")
+  );
 }
 
 const placeholderHost = "no-host.invalid";

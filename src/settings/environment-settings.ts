@@ -3,7 +3,15 @@ import { scopePattern } from "../contract/scope.ts";
 import { BackupAwarenessError } from "../contract/errors.ts";
 import { nearestWord } from "./nearest-word.ts";
 import { settingKeys, type GivenSettings } from "./setting-keys.ts";
-import { readAbsolutePath, readDatabaseUrl, readFqdn, readListen, readPaths, readPatterns, settingError } from "./setting-values.ts";
+import {
+  readAbsolutePath,
+  readDatabaseUrl,
+  readFqdn,
+  readListen,
+  readPaths,
+  readPatterns,
+  settingError,
+} from "./setting-values.ts";
 
 const scopeVariable = /^BACKUP_AWARENESS_SCOPES_(.+)_URL$/;
 
@@ -12,7 +20,10 @@ const scopeVariable = /^BACKUP_AWARENESS_SCOPES_(.+)_URL$/;
  * file names: a variable cannot hold a hyphen, so ..._MY_APP_URL means the file's "my-app" where it has one, else "my_app".
  * Throws SETTINGS_INVALID, also for a variable that is nearly one of ours.
  */
-export function environmentSettings(env: Readonly<Record<string, string | undefined>>, fileScopes: readonly string[]): GivenSettings {
+export function environmentSettings(
+  env: Readonly<Record<string, string | undefined>>,
+  fileScopes: readonly string[],
+): GivenSettings {
   refuseNearMisses(env);
   const ifGiven = (variable: string, read: (value: string, variable: string) => GivenSettings): GivenSettings => {
     const value = env[variable];
@@ -21,10 +32,18 @@ export function environmentSettings(env: Readonly<Record<string, string | undefi
   return {
     ...ifGiven(settingKeys.fqdn.variable, (value, variable) => ({ fqdn: readFqdn(value, variable) })),
     ...ifGiven(settingKeys.listen.variable, (value, variable) => ({ listen: readListen(value, variable) })),
-    ...ifGiven(settingKeys.databaseUrl.variable, (value, variable) => ({ databaseUrl: readDatabaseUrl(value, variable) })),
-    ...ifGiven(settingKeys.archiveDirectory.variable, (value, variable) => ({ archiveDirectory: readAbsolutePath(value, variable) })),
-    ...ifGiven(settingKeys.filesPaths.variable, (value, variable) => ({ filesPaths: readPaths(splitList(value, variable), variable) })),
-    ...ifGiven(settingKeys.filesExclude.variable, (value, variable) => ({ filesExclude: readPatterns(splitList(value, variable), variable) })),
+    ...ifGiven(settingKeys.databaseUrl.variable, (value, variable) => ({
+      databaseUrl: readDatabaseUrl(value, variable),
+    })),
+    ...ifGiven(settingKeys.archiveDirectory.variable, (value, variable) => ({
+      archiveDirectory: readAbsolutePath(value, variable),
+    })),
+    ...ifGiven(settingKeys.filesPaths.variable, (value, variable) => ({
+      filesPaths: readPaths(splitList(value, variable), variable),
+    })),
+    ...ifGiven(settingKeys.filesExclude.variable, (value, variable) => ({
+      filesExclude: readPatterns(splitList(value, variable), variable),
+    })),
     scopeUrls: scopeUrls(env, fileScopes),
   };
 }
@@ -39,16 +58,27 @@ function splitList(value: string, variable: string): unknown {
   }
 }
 
-function scopeUrls(env: Readonly<Record<string, string | undefined>>, fileScopes: readonly string[]): Record<string, string> {
+function scopeUrls(
+  env: Readonly<Record<string, string | undefined>>,
+  fileScopes: readonly string[],
+): Record<string, string> {
   const urls: Record<string, string> = {};
   for (const [variable, value] of Object.entries(env)) {
     const name = scopeVariable.exec(variable)?.[1];
     if (name === undefined || value === undefined || value === "") continue;
     const scope = fileScopes.find((known) => known.replaceAll("-", "_") === name.toLowerCase()) ?? name.toLowerCase();
     if (!scopePattern.test(scope)) {
-      throw settingError(variable, scope, "is no name of a scope", "letters, digits and _, beginning with a letter, at most 64");
+      throw settingError(
+        variable,
+        scope,
+        "is no name of a scope",
+        "letters, digits and _, beginning with a letter, at most 64",
+      );
     }
-    if (scope === "files") throw new BackupAwarenessError("SETTINGS_INVALID", `${variable}: the scope files has no url`, { hint: `set ${settingKeys.filesPaths.variable}` });
+    if (scope === "files")
+      throw new BackupAwarenessError("SETTINGS_INVALID", `${variable}: the scope files has no url`, {
+        hint: `set ${settingKeys.filesPaths.variable}`,
+      });
     urls[scope] = readDatabaseUrl(value, variable);
   }
   return urls;
@@ -65,6 +95,8 @@ function refuseNearMisses(env: Readonly<Record<string, string | undefined>>): vo
     const shortName = (name: string) => name.slice("BACKUP_AWARENESS_".length);
     const meant = nearestWord(shortName(variable), known.map(shortName));
     if (meant === null || env[variable] === "") continue;
-    throw new BackupAwarenessError("SETTINGS_INVALID", `${variable} is no setting`, { hint: `did you mean BACKUP_AWARENESS_${meant}?` });
+    throw new BackupAwarenessError("SETTINGS_INVALID", `${variable} is no setting`, {
+      hint: `did you mean BACKUP_AWARENESS_${meant}?`,
+    });
   }
 }

@@ -76,9 +76,17 @@ async function readIfThere(path: string): Promise<string | null> {
     const code = error instanceof Error && "code" in error ? error.code : undefined;
     if (code === "ENOENT" || code === "ENOTDIR") return null;
     const denied = code === "EACCES" || code === "EPERM";
-    const why = denied ? "permission denied" : error instanceof TypeError ? "it is not UTF-8" : error instanceof Error ? error.message : String(error);
+    const why = denied
+      ? "permission denied"
+      : error instanceof TypeError
+        ? "it is not UTF-8"
+        : error instanceof Error
+          ? error.message
+          : String(error);
     throw new BackupAwarenessError("SETTINGS_INVALID", `cannot read "${path}": ${why}`, {
-      hint: denied ? "run as the user who owns it, with sudo for one, or name a file of your own with BACKUP_AWARENESS_CONFIG" : "correct the file",
+      hint: denied
+        ? "run as the user who owns it, with sudo for one, or name a file of your own with BACKUP_AWARENESS_CONFIG"
+        : "correct the file",
       cause: error,
     });
   }
@@ -92,9 +100,13 @@ function parseToml(file: ConfigFile): unknown {
     const where = error instanceof TomlError ? `, line ${error.line}, column ${error.column}` : "";
     const [firstLine = ""] = error instanceof Error ? error.message.split("\n") : [];
     const why = firstLine.replace(/^Invalid TOML document:\s*/, "");
-    throw new BackupAwarenessError("SETTINGS_INVALID", `${file.path}${where}: not valid TOML${why === "" ? "" : `: ${why}`}`, {
-      hint: "text stands in double quotes; see docs/settings.md for an example",
-    });
+    throw new BackupAwarenessError(
+      "SETTINGS_INVALID",
+      `${file.path}${where}: not valid TOML${why === "" ? "" : `: ${why}`}`,
+      {
+        hint: "text stands in double quotes; see docs/settings.md for an example",
+      },
+    );
   }
 }
 
@@ -109,4 +121,3 @@ function scopesOf(given: GivenSettings, filesDefault: string): ReadonlyMap<strin
   scopes.set("files", { kind: "files", paths: given.filesPaths ?? [filesDefault], exclude: given.filesExclude ?? [] });
   return scopes;
 }
-

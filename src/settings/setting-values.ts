@@ -20,7 +20,7 @@ function show(value: unknown): string {
   if (value instanceof Date) return value.toString();
   let text: string;
   try {
-    text = JSON.stringify(value, (_key, inner: unknown) => (typeof inner === "bigint" ? String(inner) : inner)) ?? String(value);
+    text = JSON.stringify(value, (_key, inner: unknown) => (typeof inner === "bigint" ? String(inner) : inner));
   } catch {
     text = typeof value;
   }
@@ -53,11 +53,16 @@ export function readListen(value: unknown, where: string): { host: string; port:
 function isHostName(text: string): boolean {
   const labels = text.split(".");
   // "1.2.3" is a slip of the pen, not a name.
-  return text.length <= 253 && labels.every((label) => /^(?!-)[A-Za-z0-9_-]{1,63}(?<!-)$/.test(label)) && !/^\d+$/.test(labels.at(-1) ?? "");
+  return (
+    text.length <= 253 &&
+    labels.every((label) => /^(?!-)[A-Za-z0-9_-]{1,63}(?<!-)$/.test(label)) &&
+    !/^\d+$/.test(labels.at(-1) ?? "")
+  );
 }
 
 export function readDatabaseUrl(value: unknown, where: string): string {
-  const hint = 'a URL such as "postgres://user@host:5432/database"; the password may stand in ~/.pgpass or in a file named with ?passfile=';
+  const hint =
+    'a URL such as "postgres://user@host:5432/database"; the password may stand in ~/.pgpass or in a file named with ?passfile=';
   if (typeof value !== "string") throw settingError(where, typeof value, "is no text", hint);
   const fault = value === "" ? "it is empty" : faultOfDatabaseUrl(value);
   if (fault !== null) throw settingError(where, redactDatabaseUrl(value), `is no PostgreSQL URL: ${fault}`, hint);
@@ -73,13 +78,23 @@ export function readAbsolutePath(value: unknown, where: string): string {
 }
 
 export function readPaths(value: unknown, where: string): string[] {
-  const paths = readList(value, where, '["/etc/myapp", "/var/lib/myapp"]').map((path, index) => readAbsolutePath(path, `${where}[${index}]`));
-  if (paths.length === 0) throw settingError(where, value, "names no path", "at least one absolute path; leave the setting out for the default");
+  const paths = readList(value, where, '["/etc/myapp", "/var/lib/myapp"]').map((path, index) =>
+    readAbsolutePath(path, `${where}[${index}]`),
+  );
+  if (paths.length === 0)
+    throw settingError(
+      where,
+      value,
+      "names no path",
+      "at least one absolute path; leave the setting out for the default",
+    );
   return paths;
 }
 
 export function readPatterns(value: unknown, where: string): string[] {
-  return readList(value, where, '["*.tmp", "cache"]').map((pattern, index) => readText(pattern, `${where}[${index}]`, 'a pattern, such as "*.tmp"'));
+  return readList(value, where, '["*.tmp", "cache"]').map((pattern, index) =>
+    readText(pattern, `${where}[${index}]`, 'a pattern, such as "*.tmp"'),
+  );
 }
 
 function readList(value: unknown, where: string, example: string): unknown[] {

@@ -1,7 +1,15 @@
 import { scopePattern } from "../contract/scope.ts";
 import { nearestWord } from "./nearest-word.ts";
 import type { GivenSettings } from "./setting-keys.ts";
-import { readAbsolutePath, readDatabaseUrl, readFqdn, readListen, readPaths, readPatterns, settingError } from "./setting-values.ts";
+import {
+  readAbsolutePath,
+  readDatabaseUrl,
+  readFqdn,
+  readListen,
+  readPaths,
+  readPatterns,
+  settingError,
+} from "./setting-values.ts";
 
 type Table = Readonly<Record<string, unknown>>;
 
@@ -14,7 +22,9 @@ export function tomlSettings(parsed: unknown, file: string): GivenSettings {
     ...ifGiven(root["fqdn"], (value) => ({ fqdn: readFqdn(value, `${file}: fqdn`) })),
     ...ifGiven(root["listen"], (value) => ({ listen: readListen(value, `${file}: listen`) })),
     ...ifGiven(database["url"], (value) => ({ databaseUrl: readDatabaseUrl(value, `${file}: database.url`) })),
-    ...ifGiven(archive["directory"], (value) => ({ archiveDirectory: readAbsolutePath(value, `${file}: archive.directory`) })),
+    ...ifGiven(archive["directory"], (value) => ({
+      archiveDirectory: readAbsolutePath(value, `${file}: archive.directory`),
+    })),
     ...scopeSettings(root["scopes"] ?? {}, file),
   };
 }
@@ -24,19 +34,27 @@ function scopeSettings(value: unknown, file: string): GivenSettings {
   const scopeUrls: Record<string, string> = {};
   for (const scope of Object.keys(scopes).filter((name) => name !== "files")) {
     if (!scopePattern.test(scope)) {
-      throw settingError(`${file}: scopes`, scope, "is no name of a scope", "small letters, digits, _ and -, beginning with a letter, at most 64");
+      throw settingError(
+        `${file}: scopes`,
+        scope,
+        "is no name of a scope",
+        "small letters, digits, _ and -, beginning with a letter, at most 64",
+      );
     }
     const path = `scopes.${scope}`;
     const { url } = readTable(scopes[scope], file, path, ["url"]);
     if (url !== undefined) scopeUrls[scope] = readDatabaseUrl(url, `${file}: ${path}.url`);
     // db alone has a default.
-    else if (scope !== "db") throw settingError(`${file}: ${path}`, scopes[scope], "names no url", `add url = "postgres://…" below [${path}]`);
+    else if (scope !== "db")
+      throw settingError(`${file}: ${path}`, scopes[scope], "names no url", `add url = "postgres://…" below [${path}]`);
   }
   const files = readTable(scopes["files"] ?? {}, file, "scopes.files", ["paths", "exclude"]);
   return {
     scopeUrls,
     ...ifGiven(files["paths"], (paths) => ({ filesPaths: readPaths(paths, `${file}: scopes.files.paths`) })),
-    ...ifGiven(files["exclude"], (patterns) => ({ filesExclude: readPatterns(patterns, `${file}: scopes.files.exclude`) })),
+    ...ifGiven(files["exclude"], (patterns) => ({
+      filesExclude: readPatterns(patterns, `${file}: scopes.files.exclude`),
+    })),
   };
 }
 
@@ -44,13 +62,21 @@ function scopeSettings(value: unknown, file: string): GivenSettings {
 function readTable(value: unknown, file: string, path: string, known: readonly string[] | null): Table {
   const where = path === "" ? file : `${file}: ${path}`;
   if (typeof value !== "object" || value === null || Array.isArray(value) || value instanceof Date) {
-    throw settingError(where, value, "is no table", path === "" ? "see docs/settings.md for an example" : `write [${path}] and its keys below`);
+    throw settingError(
+      where,
+      value,
+      "is no table",
+      path === "" ? "see docs/settings.md for an example" : `write [${path}] and its keys below`,
+    );
   }
   for (const key of Object.keys(value)) {
     if (known === null || known.includes(key)) continue;
     const dotted = path === "" ? key : `${path}.${key}`;
     const meant = nearestWord(key, known);
-    const hint = meant === null ? `known here: ${known.join(", ")}` : `did you mean "${path === "" ? meant : `${path}.${meant}`}"?`;
+    const hint =
+      meant === null
+        ? `known here: ${known.join(", ")}`
+        : `did you mean "${path === "" ? meant : `${path}.${meant}`}"?`;
     throw settingError(file, dotted, "is no setting", hint);
   }
   return value as Table;

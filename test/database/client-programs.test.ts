@@ -11,7 +11,10 @@ function program(major: number, minor = 0, directory = `/usr/lib/postgresql/${ma
 }
 
 test("the same major is chosen where there are several, its newest minor first", () => {
-  assert.deepEqual(chooseClientProgram([program(18), program(15, 3), program(15, 12), program(14)], 15), program(15, 12));
+  assert.deepEqual(
+    chooseClientProgram([program(18), program(15, 3), program(15, 12), program(14)], 15),
+    program(15, 12),
+  );
 });
 
 test("without the same major the next newer is chosen", () => {
@@ -21,7 +24,10 @@ test("without the same major the next newer is chosen", () => {
 test("an older one is never chosen, and a newer one only where the same major is missing", () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 9, max: 20 })), fc.integer({ min: 13, max: 19 }), (majors, serverMajor) => {
-      const chosen = chooseClientProgram(majors.map((major) => program(major)), serverMajor);
+      const chosen = chooseClientProgram(
+        majors.map((major) => program(major)),
+        serverMajor,
+      );
       const fitting = majors.filter((major) => major >= serverMajor);
       assert.equal(chosen?.major ?? null, fitting.length === 0 ? null : Math.min(...fitting));
     }),
@@ -37,8 +43,12 @@ test("programs are found along PATH; what does not run, and Debian's wrapper, ar
   await writeFile(join(good, "pg_dump"), '#!/bin/sh\necho "pg_dump (PostgreSQL) 99.1"\n');
   await writeFile(join(bad, "pg_dump"), "#!/bin/sh\nexit 1\n");
   await writeFile(join(wrapped, "pg_wrapper"), '#!/bin/sh\necho "pg_dump (PostgreSQL) 98.1"\n');
-  for (const path of [join(good, "pg_dump"), join(bad, "pg_dump"), join(wrapped, "pg_wrapper")]) await chmod(path, 0o755);
+  for (const path of [join(good, "pg_dump"), join(bad, "pg_dump"), join(wrapped, "pg_wrapper")])
+    await chmod(path, 0o755);
   await symlink("pg_wrapper", join(wrapped, "pg_dump"));
   const found = await findClientPrograms("pg_dump", `relative:${wrapped}:${bad}::${good}:/nonexistent`);
-  assert.deepEqual(found.filter(({ major }) => major > 90), [{ program: "pg_dump", path: join(good, "pg_dump"), major: 99, version: "99.1" }]);
+  assert.deepEqual(
+    found.filter(({ major }) => major > 90),
+    [{ program: "pg_dump", path: join(good, "pg_dump"), major: 99, version: "99.1" }],
+  );
 });

@@ -55,7 +55,9 @@ for (const server of testServers) {
       database = await createDatabase(server);
       const client = new pg.Client({ connectionString: database.url });
       await client.connect();
-      await client.query(`do $$ begin create role backup_awareness nologin; exception when duplicate_object or unique_violation then null; end $$`);
+      await client.query(
+        `do $$ begin create role backup_awareness nologin; exception when duplicate_object or unique_violation then null; end $$`,
+      );
       await client.query(`create role ${member} login password 's3cret' in role backup_awareness`);
       await client.query(`create role ${other} login password 's3cret'`);
       await client.end();
@@ -68,7 +70,8 @@ for (const server of testServers) {
       await database.drop();
     });
 
-    const role = async (opened: Database) => (await opened.pool.query<{ role: string }>("select current_user::text as role")).rows[0]?.role;
+    const role = async (opened: Database) =>
+      (await opened.pool.query<{ role: string }>("select current_user::text as role")).rows[0]?.role;
 
     test("a daemon's sessions put on the role backup_awareness where the login may, an owner's never do", async () => {
       for (const [url, wanted] of [
@@ -92,7 +95,9 @@ for (const server of testServers) {
       const passfile = join(directory, `pass file ${server.major}`);
       await writeFile(passfile, `# a comment\n*:1:*:*:wrong\n${line}`, { mode: 0o600 });
       const bare = loginUrl(other, null);
-      const environment = (env: Record<string, string>, homeDirectory = "/nonexistent") => ({ environment: { env, userId: 1000, homeDirectory } });
+      const environment = (env: Record<string, string>, homeDirectory = "/nonexistent") => ({
+        environment: { env, userId: 1000, homeDirectory },
+      });
       const opens = async (url: string, options: Partial<OpenDatabaseOptions>) => {
         const opened = await open(url, options);
         assert.equal(await role(opened), other);
@@ -102,7 +107,10 @@ for (const server of testServers) {
       };
       assert.equal((await opens(loginUrl(other, "s3cret"), environment({}))).password, "s3cret");
       assert.equal((await opens(bare, environment({ PGPASSWORD: "s3cret" }))).password, null);
-      assert.match((await opens(`${bare}?passfile=${encodeURIComponent(passfile)}`, environment({}))).url, /passfile=.*pass%20file%201/);
+      assert.match(
+        (await opens(`${bare}?passfile=${encodeURIComponent(passfile)}`, environment({}))).url,
+        /passfile=.*pass%20file%201/,
+      );
       await opens(bare, environment({ PGPASSFILE: passfile }));
       await writeFile(join(directory, ".pgpass"), line, { mode: 0o600 });
       await opens(bare, environment({}, directory));
@@ -126,15 +134,38 @@ for (const server of testServers) {
       }
     });
 
+    test("a connection that is lost while it is held does not end the process; its next query tells", async () => {
+      const opened = await open(database.url, { role: "owner" });
+      const held = await opened.pool.connect();
+      const ended = Promise.withResolvers<null>();
+      held.once("end", () => {
+        ended.resolve(null);
+      });
+      await opened.pool.query(
+        "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and application_name = 'open-database.test' and datname = current_database()",
+      );
+      await ended.promise;
+      await assert.rejects(held.query("select 1"));
+      held.release(true);
+      await opened.close();
+    });
+
     test("an idle connection that the server ends does not end the process, and the pool goes on", async () => {
       const lost = Promise.withResolvers<string>();
       const opened = await open(database.url, {
         role: "owner",
-        logger: { info: () => undefined, warn: (_, message) => { lost.resolve(message); } },
+        logger: {
+          info: () => undefined,
+          warn: (_, message) => {
+            lost.resolve(message);
+          },
+        },
       });
       const client = new pg.Client({ connectionString: database.url });
       await client.connect();
-      await client.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'open-database.test' and datname = current_database()");
+      await client.query(
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'open-database.test' and datname = current_database()",
+      );
       await client.end();
       assert.equal(await lost.promise, "an idle database connection was lost");
       assert.equal(await role(opened), "postgres");
@@ -184,7 +215,16 @@ describe("where nobody answers", () => {
 });
 
 test("the URL for psql holds no password, and the reporter's names the reporter", async () => {
-  const settings = { home: "/nonexistent", databaseUrl: "postgres://me:s3cret@db.example.com:5433/records?sslmode=verify-full&password=s3cret" };
-  assert.equal(await databaseUrl(settings, "backup_awareness"), "postgres://me@db.example.com:5433/records?sslmode=verify-full");
-  assert.equal(await databaseUrl(settings, "backup_reporter"), "postgres://backup_reporter@db.example.com:5433/records?sslmode=verify-full");
+  const settings = {
+    home: "/nonexistent",
+    databaseUrl: "postgres://me:s3cret@db.example.com:5433/records?sslmode=verify-full&password=s3cret",
+  };
+  assert.equal(
+    await databaseUrl(settings, "backup_awareness"),
+    "postgres://me@db.example.com:5433/records?sslmode=verify-full",
+  );
+  assert.equal(
+    await databaseUrl(settings, "backup_reporter"),
+    "postgres://backup_reporter@db.example.com:5433/records?sslmode=verify-full",
+  );
 });

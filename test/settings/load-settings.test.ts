@@ -19,7 +19,13 @@ after(async () => {
 });
 
 function environmentOf(env: Record<string, string | undefined>, changes: Partial<Environment> = {}): Environment {
-  return { env, userId: 1000, homeDirectory: "/home/ann", hostFqdn: () => Promise.resolve("Host.Example.COM"), ...changes };
+  return {
+    env,
+    userId: 1000,
+    homeDirectory: "/home/ann",
+    hostFqdn: () => Promise.resolve("Host.Example.COM"),
+    ...changes,
+  };
 }
 
 const noSystemFile = "/nonexistent/config.toml";
@@ -74,7 +80,12 @@ describe("where nothing is set", () => {
   });
 
   test("an empty variable counts as not set", async () => {
-    const settings = await load({ BACKUP_AWARENESS_LISTEN: "", BACKUP_AWARENESS_HOME: "", BACKUP_AWARENESS_CONFIG: "", BACKUP_AWARENESS_SCOPES_DB_URL: "" });
+    const settings = await load({
+      BACKUP_AWARENESS_LISTEN: "",
+      BACKUP_AWARENESS_HOME: "",
+      BACKUP_AWARENESS_CONFIG: "",
+      BACKUP_AWARENESS_SCOPES_DB_URL: "",
+    });
     assert.equal(settings.listen.port, 8480);
     assert.equal(settings.protectsOnlyItself, true);
   });
@@ -88,7 +99,11 @@ describe("config.toml", () => {
     assert.equal(settings.fqdn, "engine.example.com");
     assert.match(settings.databaseUrl ?? "", /passfile/);
     assert.deepEqual([...settings.scopes.keys()].toSorted(), ["db", "dwhdb", "files"]);
-    assert.deepEqual(settings.scopes.get("files"), { kind: "files", paths: ["/etc/myapp", "/var/lib/myapp"], exclude: ["*.tmp"] });
+    assert.deepEqual(settings.scopes.get("files"), {
+      kind: "files",
+      paths: ["/etc/myapp", "/var/lib/myapp"],
+      exclude: ["*.tmp"],
+    });
     assert.equal(settings.archiveDirectory, "/backup");
     assert.equal(settings.protectsOnlyItself, false);
   });
@@ -100,13 +115,20 @@ describe("config.toml", () => {
   test("either scopes.db.url or scopes.files.paths protects more than Backup Awareness itself", async () => {
     assert.equal((await loadToml('[scopes.db]\nurl = "postgres://h/db"')).protectsOnlyItself, false);
     assert.equal((await loadToml('[scopes.files]\npaths = ["/etc/x"]')).protectsOnlyItself, false);
-    assert.equal((await loadToml('[scopes.files]\nexclude = ["x"]\n[database]\nurl = "postgres://h/db"')).protectsOnlyItself, true);
+    assert.equal(
+      (await loadToml('[scopes.files]\nexclude = ["x"]\n[database]\nurl = "postgres://h/db"')).protectsOnlyItself,
+      true,
+    );
   });
 
   test("in the home goes before the machine's, and the one that is named before both", async () => {
     const home = join(directory, "home");
     await mkdir(home, { recursive: true });
-    const [inHome, system, named] = [join(home, "config.toml"), join(directory, "system.toml"), join(directory, "named.toml")];
+    const [inHome, system, named] = [
+      join(home, "config.toml"),
+      join(directory, "system.toml"),
+      join(directory, "named.toml"),
+    ];
     await writeFile(system, 'fqdn = "system"');
     const env = { BACKUP_AWARENESS_HOME: home };
     assert.equal((await loadSettings(environmentOf(env), system)).fqdn, "system");
@@ -117,7 +139,10 @@ describe("config.toml", () => {
   });
 
   test("must exist when it is named", async () => {
-    assert.match((await faultOf(load({ BACKUP_AWARENESS_CONFIG: "/nonexistent/x.toml" }))).message, /names "\/nonexistent\/x\.toml", which does not exist/);
+    assert.match(
+      (await faultOf(load({ BACKUP_AWARENESS_CONFIG: "/nonexistent/x.toml" }))).message,
+      /names "\/nonexistent\/x\.toml", which does not exist/,
+    );
   });
 
   test("that may not be read is no reason to go on without it", { skip: process.getuid?.() === 0 }, async () => {
@@ -210,12 +235,15 @@ describe("a value that cannot be used is refused by its place", () => {
 
 describe("the environment", () => {
   test("wins over the file, setting by setting", async () => {
-    const settings = await loadToml('fqdn = "file"\nlisten = "0.0.0.0:1"\n[scopes.db]\nurl = "postgres://file/db"\n[scopes.dwhdb]\nurl = "postgres://file/dwh"', {
-      BACKUP_AWARENESS_FQDN: "Env",
-      BACKUP_AWARENESS_SCOPES_DB_URL: "postgres://env/db",
-      BACKUP_AWARENESS_SCOPES_GRAFANADB_URL: "postgres://env/grafana",
-      BACKUP_AWARENESS_ARCHIVE_DIRECTORY: "/a//b/",
-    });
+    const settings = await loadToml(
+      'fqdn = "file"\nlisten = "0.0.0.0:1"\n[scopes.db]\nurl = "postgres://file/db"\n[scopes.dwhdb]\nurl = "postgres://file/dwh"',
+      {
+        BACKUP_AWARENESS_FQDN: "Env",
+        BACKUP_AWARENESS_SCOPES_DB_URL: "postgres://env/db",
+        BACKUP_AWARENESS_SCOPES_GRAFANADB_URL: "postgres://env/grafana",
+        BACKUP_AWARENESS_ARCHIVE_DIRECTORY: "/a//b/",
+      },
+    );
     assert.equal(settings.fqdn, "env");
     assert.deepEqual(settings.listen, { host: "0.0.0.0", port: 1 });
     assert.deepEqual(settings.scopes.get("db"), { kind: "database", url: "postgres://env/db" });
@@ -225,21 +253,30 @@ describe("the environment", () => {
   });
 
   test("means the file's scope where an underscore stands for its hyphen", async () => {
-    const settings = await loadToml('[scopes.my-app]\nurl = "postgres://file/db"', { BACKUP_AWARENESS_SCOPES_MY_APP_URL: "postgres://env/db" });
+    const settings = await loadToml('[scopes.my-app]\nurl = "postgres://file/db"', {
+      BACKUP_AWARENESS_SCOPES_MY_APP_URL: "postgres://env/db",
+    });
     assert.deepEqual(settings.scopes.get("my-app"), { kind: "database", url: "postgres://env/db" });
     assert.equal(settings.scopes.has("my_app"), false);
   });
 
   test("lists paths with colons or as JSON", async () => {
-    const paths = async (text: string) => (await load({ BACKUP_AWARENESS_SCOPES_FILES_PATHS: text })).scopes.get("files");
+    const paths = async (text: string) =>
+      (await load({ BACKUP_AWARENESS_SCOPES_FILES_PATHS: text })).scopes.get("files");
     assert.deepEqual(await paths("/a:/b c"), { kind: "files", paths: ["/a", "/b c"], exclude: [] });
     assert.deepEqual(await paths('["/a:b"]'), { kind: "files", paths: ["/a:b"], exclude: [] });
     assert.match((await faultOf(load({ BACKUP_AWARENESS_SCOPES_FILES_PATHS: "[/a" }))).message, /is no JSON array/);
-    assert.match((await faultOf(load({ BACKUP_AWARENESS_SCOPES_FILES_PATHS: "/a:" }))).message, /FILES_PATHS\[1\]: "" is empty/);
+    assert.match(
+      (await faultOf(load({ BACKUP_AWARENESS_SCOPES_FILES_PATHS: "/a:" }))).message,
+      /FILES_PATHS\[1\]: "" is empty/,
+    );
   });
 
   test("cannot give the scope files a url", async () => {
-    assert.match((await faultOf(load({ BACKUP_AWARENESS_SCOPES_FILES_URL: "postgres://h/db" }))).message, /the scope files has no url/);
+    assert.match(
+      (await faultOf(load({ BACKUP_AWARENESS_SCOPES_FILES_URL: "postgres://h/db" }))).message,
+      /the scope files has no url/,
+    );
   });
 });
 
@@ -263,16 +300,62 @@ describe("whatever is in it", () => {
   const hostileText = fc.oneof(
     fc.string({ unit: "binary" }),
     fc.string({ unit: "grapheme" }),
-    fc.constantFrom("\0", "%s", "'; drop table x; --", "postgres://u:s3cret@h/db", "__proto__", "constructor", "127.0.0.1:80", "/", "[", '["', "💾".repeat(1000)),
+    fc.constantFrom(
+      "\0",
+      "%s",
+      "'; drop table x; --",
+      "postgres://u:s3cret@h/db",
+      "__proto__",
+      "constructor",
+      "127.0.0.1:80",
+      "/",
+      "[",
+      '["',
+      "💾".repeat(1000),
+    ),
   );
   const hostileValue = fc.oneof(
     hostileText.map((text) => JSON.stringify(text)),
     fc.integer().map(String),
-    fc.constantFrom("true", "nan", "inf", "1979-05-27T07:32:00Z", "[]", "{}", "[[1]]", "0x10", "9223372036854775807", "{url = 1}"),
-    fc.array(hostileText.map((text) => JSON.stringify(text)), { maxLength: 3 }).map((items) => `[${items.join(",")}]`),
+    fc.constantFrom(
+      "true",
+      "nan",
+      "inf",
+      "1979-05-27T07:32:00Z",
+      "[]",
+      "{}",
+      "[[1]]",
+      "0x10",
+      "9223372036854775807",
+      "{url = 1}",
+    ),
+    fc
+      .array(
+        hostileText.map((text) => JSON.stringify(text)),
+        { maxLength: 3 },
+      )
+      .map((items) => `[${items.join(",")}]`),
   );
   const hostileLine = fc.oneof(
-    fc.tuple(fc.constantFrom("fqdn", "listen", "database", "database.url", "scopes", "scopes.db.url", "scopes.files", "scopes.files.paths", "scopes.files.exclude", "archive.directory", '"__proto__"', "constructor"), hostileValue).map(([key, value]) => `${key} = ${value}`),
+    fc
+      .tuple(
+        fc.constantFrom(
+          "fqdn",
+          "listen",
+          "database",
+          "database.url",
+          "scopes",
+          "scopes.db.url",
+          "scopes.files",
+          "scopes.files.paths",
+          "scopes.files.exclude",
+          "archive.directory",
+          '"__proto__"',
+          "constructor",
+        ),
+        hostileValue,
+      )
+      .map(([key, value]) => `${key} = ${value}`),
     fc.tuple(hostileText, hostileValue).map(([key, value]) => `${JSON.stringify(key)} = ${value}`),
     hostileText,
   );
@@ -313,6 +396,9 @@ describe("whatever is in it", () => {
 
 test("docs/settings.md lists every setting, and no other", async () => {
   const docs = await readFile(new URL("../../docs/settings.md", import.meta.url), "utf8");
-  const rows = [...docs.matchAll(/^\| (?:`([^`]+)`)? ?\| `([^`]+)` \|/gm)].map(([, key, variable]) => ({ key: key ?? null, variable }));
+  const rows = [...docs.matchAll(/^\| (?:`([^`]+)`)? ?\| `([^`]+)` \|/gm)].map(([, key, variable]) => ({
+    key: key ?? null,
+    variable,
+  }));
   assert.deepEqual(rows, Object.values(settingKeys));
 });

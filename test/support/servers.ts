@@ -26,7 +26,9 @@ export async function createDatabase(
   options: { readonly template?: string; readonly name?: string } = {},
 ): Promise<{ readonly url: string; readonly name: string; drop(): Promise<void> }> {
   const name = options.name ?? `test_${randomUUID().replaceAll("-", "")}`;
-  await onServer(server, (client) => client.query(`create database "${name}" template "${options.template ?? "template0"}"`));
+  await onServer(server, (client) =>
+    client.query(`create database "${name}" template "${options.template ?? "template0"}"`),
+  );
   const url = new URL(server.superuserUrl);
   url.pathname = `/${name}`;
   return { url: url.href, name, drop: () => dropDatabase(server, name) };

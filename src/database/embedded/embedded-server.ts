@@ -40,7 +40,9 @@ export type EmbeddedServerOptions = {
  * a running one, and puts its roles in order. Any number of processes may do so at once.
  * Throws POSTGRES_MISSING, POSTGRES_FAILED, HOME_UNUSABLE, and HOME_IN_USE when another process does not let go of the start.
  */
-export async function enterEmbeddedServer(options: EmbeddedServerOptions): Promise<{ readonly server: EmbeddedServer; readonly entry: string }> {
+export async function enterEmbeddedServer(
+  options: EmbeddedServerOptions,
+): Promise<{ readonly server: EmbeddedServer; readonly entry: string }> {
   const places = embeddedPlaces(options.home);
   return withLock(places.lock, lockTimeoutMs, async () => {
     const entry = await enterServerUser(places);
@@ -63,7 +65,11 @@ export async function reviveEmbeddedServer(options: EmbeddedServerOptions): Prom
  * Ends a stay. Whoever is the last stops the server: nobody else works with it, and, unless `evenWithClients`, nobody is connected (an
  * administrator's psql). Then it stays until the next one leaves.
  */
-export async function leaveEmbeddedServer(home: string, entry: string, leave: { readonly evenWithClients: boolean }): Promise<void> {
+export async function leaveEmbeddedServer(
+  home: string,
+  entry: string,
+  leave: { readonly evenWithClients: boolean },
+): Promise<void> {
   const places = embeddedPlaces(home);
   await withLock(places.lock, lockTimeoutMs, async () => {
     await removeServerUser(entry);
@@ -96,15 +102,23 @@ async function provideServer(places: EmbeddedPlaces, options: EmbeddedServerOpti
 
 const invalidPassword = "28P01";
 
-async function makeAndStart(places: EmbeddedPlaces, options: EmbeddedServerOptions, passwords: Passwords): Promise<RunningServer> {
+async function makeAndStart(
+  places: EmbeddedPlaces,
+  options: EmbeddedServerOptions,
+  passwords: Passwords,
+): Promise<RunningServer> {
   const user = await findServerUser(options.environment.userId, places.data);
   if (user !== null) await demandOpenWay(places, user);
   const installation = await findPrograms(places, options, user);
   if ((await readClusterMajor(places)) === null) {
     if ((await stat(places.data).catch(() => null)) !== null) {
-      throw new BackupAwarenessError("POSTGRES_FAILED", `"${places.data}" is there but is no PostgreSQL data directory`, {
-        hint: "move it away; a new embedded database is made at the next start",
-      });
+      throw new BackupAwarenessError(
+        "POSTGRES_FAILED",
+        `"${places.data}" is there but is no PostgreSQL data directory`,
+        {
+          hint: "move it away; a new embedded database is made at the next start",
+        },
+      );
     }
     await makeCluster(places, installation, user, passwords.postgres);
   }
@@ -114,15 +128,25 @@ async function makeAndStart(places: EmbeddedPlaces, options: EmbeddedServerOptio
 async function demandOpenWay(places: EmbeddedPlaces, user: ServerUser): Promise<void> {
   const closed = await findClosedDirectory(places.directory, user);
   if (closed === null) return;
-  throw new BackupAwarenessError("HOME_UNUSABLE", `the embedded PostgreSQL runs as ${user.name}, who may not enter "${closed}"`, {
-    hint: `chmod o+x "${closed}", or set BACKUP_AWARENESS_HOME to another place, /var/lib/backup-awareness for one`,
-  });
+  throw new BackupAwarenessError(
+    "HOME_UNUSABLE",
+    `the embedded PostgreSQL runs as ${user.name}, who may not enter "${closed}"`,
+    {
+      hint: `chmod o+x "${closed}", or set BACKUP_AWARENESS_HOME to another place, /var/lib/backup-awareness for one`,
+    },
+  );
 }
 
-async function findPrograms(places: EmbeddedPlaces, options: EmbeddedServerOptions, user: ServerUser | null): Promise<PostgresInstallation> {
+async function findPrograms(
+  places: EmbeddedPlaces,
+  options: EmbeddedServerOptions,
+  user: ServerUser | null,
+): Promise<PostgresInstallation> {
   const major = await readClusterMajor(places);
   const machine = await findInstallations(options.environment.env["PATH"], user);
-  const packageDirectory = machine.some((found) => (major === null ? true : found.major === major)) ? null : findPackageDirectory();
+  const packageDirectory = machine.some((found) => (major === null ? true : found.major === major))
+    ? null
+    : findPackageDirectory();
   const packaged = packageDirectory === null ? null : await preparePackagedPostgres(packageDirectory, places, user);
   return choosePostgres(packaged === null ? machine : [...machine, packaged], major);
 }
@@ -132,7 +156,10 @@ async function putInOrder(places: EmbeddedPlaces, server: RunningServer, passwor
     const { rows } = await client.query<{ data_directory: string }>("show data_directory");
     const found = rows[0]?.data_directory ?? "";
     if (found !== places.data && found !== (await realpath(places.data))) {
-      throw new BackupAwarenessError("POSTGRES_FAILED", `the PostgreSQL on ${embeddedHost}:${server.port} serves "${found}", not "${places.data}"`);
+      throw new BackupAwarenessError(
+        "POSTGRES_FAILED",
+        `the PostgreSQL on ${embeddedHost}:${server.port} serves "${found}", not "${places.data}"`,
+      );
     }
     await reconcileRoles(client, passwords);
   });
@@ -154,7 +181,11 @@ async function hasClients(places: EmbeddedPlaces, server: RunningServer): Promis
   });
 }
 
-async function asSuperuser<Result>(server: RunningServer, password: string, work: (client: pg.Client) => Promise<Result>): Promise<Result> {
+async function asSuperuser<Result>(
+  server: RunningServer,
+  password: string,
+  work: (client: pg.Client) => Promise<Result>,
+): Promise<Result> {
   const client = new pg.Client({
     host: embeddedHost,
     port: server.port,

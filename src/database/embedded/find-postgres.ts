@@ -29,7 +29,10 @@ export async function listProgramDirectories(path: string | undefined): Promise<
 }
 
 /** The machine's installations of PostgreSQL's server that `user` can run (null: that we can). */
-export async function findInstallations(path: string | undefined, user: ServerUser | null): Promise<PostgresInstallation[]> {
+export async function findInstallations(
+  path: string | undefined,
+  user: ServerUser | null,
+): Promise<PostgresInstallation[]> {
   const directories = new Set<string>();
   for (const directory of await listProgramDirectories(path)) {
     const program = await realpath(join(directory, "postgres")).catch(() => null);
@@ -56,10 +59,18 @@ export async function probeInstallation(
 }
 
 /** What `program --version` tells; null: it does not run. */
-export async function readVersion(program: string, user: ServerUser | null): Promise<{ major: number; version: string } | null> {
+export async function readVersion(
+  program: string,
+  user: ServerUser | null,
+): Promise<{ major: number; version: string } | null> {
   try {
     const as = user === null ? {} : { uid: user.uid, gid: user.gid };
-    const { stdout } = await promisify(execFile)(program, ["--version"], { cwd: "/", env: { LC_ALL: "C" }, timeout: versionTimeoutMs, ...as });
+    const { stdout } = await promisify(execFile)(program, ["--version"], {
+      cwd: "/",
+      env: { LC_ALL: "C" },
+      timeout: versionTimeoutMs,
+      ...as,
+    });
     return parseVersion(stdout);
   } catch {
     return null;

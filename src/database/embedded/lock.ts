@@ -19,7 +19,11 @@ export type HeldLock = {
 };
 
 /** Runs `work` while no other process holds the lock; see takeLock. */
-export async function withLock<Result>(directory: string, timeoutMs: number, work: () => Promise<Result>): Promise<Result> {
+export async function withLock<Result>(
+  directory: string,
+  timeoutMs: number,
+  work: () => Promise<Result>,
+): Promise<Result> {
   const lock = await takeLock(directory, timeoutMs);
   try {
     return await work();
@@ -66,9 +70,13 @@ async function takeTicket(directory: string, timeoutMs: number): Promise<number>
     const holder = newest === 0 ? null : await holderOf(directory, newest);
     if (holder === null && (await linkTicket(directory, newest + 1, { pid, identity, free: false }))) return newest + 1;
     if (holder !== null && Date.now() >= deadline) {
-      throw new BackupAwarenessError("HOME_IN_USE", `process ${holder} holds "${directory}"${timeoutMs === 0 ? "" : ` and did not let go of it within ${timeoutMs / 1000} s`}`, {
-        hint: `wait for process ${holder} to end, or look at what it does`,
-      });
+      throw new BackupAwarenessError(
+        "HOME_IN_USE",
+        `process ${holder} holds "${directory}"${timeoutMs === 0 ? "" : ` and did not let go of it within ${timeoutMs / 1000} s`}`,
+        {
+          hint: `wait for process ${holder} to end, or look at what it does`,
+        },
+      );
     }
     if (holder !== null) await delay(pollMs);
   }
@@ -84,7 +92,8 @@ async function holderOf(directory: string, number: number): Promise<number | nul
 async function readTicket(path: string): Promise<Ticket | null> {
   try {
     const parsed: unknown = JSON.parse(await readFile(path, "utf8"));
-    if (typeof parsed !== "object" || parsed === null || !("pid" in parsed) || typeof parsed.pid !== "number") return null;
+    if (typeof parsed !== "object" || parsed === null || !("pid" in parsed) || typeof parsed.pid !== "number")
+      return null;
     const identity = "identity" in parsed && typeof parsed.identity === "string" ? parsed.identity : null;
     return { pid: parsed.pid, identity, free: "free" in parsed && parsed.free === true };
   } catch {

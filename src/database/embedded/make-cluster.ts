@@ -75,8 +75,24 @@ async function removeUnfinished(places: EmbeddedPlaces): Promise<void> {
   }
 }
 
-async function runInitdb(places: EmbeddedPlaces, installation: PostgresInstallation, user: ServerUser | null, where: readonly string[]): Promise<void> {
-  const args = [...where, "--username", "postgres", "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--data-checksums"];
+async function runInitdb(
+  places: EmbeddedPlaces,
+  installation: PostgresInstallation,
+  user: ServerUser | null,
+  where: readonly string[],
+): Promise<void> {
+  const args = [
+    ...where,
+    "--username",
+    "postgres",
+    "--auth",
+    "scram-sha-256",
+    "--encoding",
+    "UTF8",
+    "--locale",
+    "C",
+    "--data-checksums",
+  ];
   try {
     await promisify(execFile)(join(installation.binDirectory, "initdb"), args, {
       cwd: "/",
@@ -85,10 +101,14 @@ async function runInitdb(places: EmbeddedPlaces, installation: PostgresInstallat
     });
   } catch (error) {
     const said = error instanceof Error && "stderr" in error ? String(error.stderr).trim() : "";
-    throw new BackupAwarenessError("POSTGRES_FAILED", `initdb could not make the embedded database: ${said === "" ? String(error) : said}`, {
-      hint: `look at "${places.directory}" and the space left on its file system`,
-      cause: error,
-    });
+    throw new BackupAwarenessError(
+      "POSTGRES_FAILED",
+      `initdb could not make the embedded database: ${said === "" ? String(error) : said}`,
+      {
+        hint: `look at "${places.directory}" and the space left on its file system`,
+        cause: error,
+      },
+    );
   }
 }
 

@@ -40,7 +40,9 @@ export async function preparePackagedPostgres(
 
 /** Makes the links that the package lists; those that exist stay. False: one is missing and cannot be made. */
 export async function linkLibraries(packageDirectory: string): Promise<boolean> {
-  const list: unknown = JSON.parse(await readFile(join(packageDirectory, "native", "pg-symlinks.json"), "utf8").catch(() => "[]"));
+  const list: unknown = JSON.parse(
+    await readFile(join(packageDirectory, "native", "pg-symlinks.json"), "utf8").catch(() => "[]"),
+  );
   for (const link of Array.isArray(list) ? (list as unknown[]) : []) {
     if (typeof link !== "object" || link === null || !("source" in link) || !("target" in link)) continue;
     const path = join(packageDirectory, String(link.target));
@@ -68,5 +70,7 @@ async function copyPackage(packageDirectory: string, copy: string): Promise<void
 
 async function packageVersion(packageDirectory: string): Promise<string> {
   const manifest: unknown = JSON.parse(await readFile(join(packageDirectory, "package.json"), "utf8"));
-  return typeof manifest === "object" && manifest !== null && "version" in manifest ? String(manifest.version) : "unknown";
+  return typeof manifest === "object" && manifest !== null && "version" in manifest
+    ? String(manifest.version)
+    : "unknown";
 }

@@ -27,7 +27,10 @@ export async function keepFreePort(places: EmbeddedPlaces): Promise<number> {
       return port;
     }
   }
-  throw new BackupAwarenessError("POSTGRES_FAILED", `no free port between ${firstPort} and ${lastPort} on ${embeddedHost} for the embedded database`);
+  throw new BackupAwarenessError(
+    "POSTGRES_FAILED",
+    `no free port between ${firstPort} and ${lastPort} on ${embeddedHost} for the embedded database`,
+  );
 }
 
 async function isFree(port: number): Promise<boolean> {

@@ -36,7 +36,10 @@ function isAlive(pid: number): boolean {
 
 async function identifyByProc(pid: number): Promise<string | null> {
   try {
-    const [stat, boot] = await Promise.all([readFile(`/proc/${pid}/stat`, "utf8"), readFile("/proc/sys/kernel/random/boot_id", "utf8")]);
+    const [stat, boot] = await Promise.all([
+      readFile(`/proc/${pid}/stat`, "utf8"),
+      readFile("/proc/sys/kernel/random/boot_id", "utf8"),
+    ]);
     // The second field, the program's name in parentheses, may itself hold blanks and parentheses.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     const [state] = fields;
@@ -49,7 +52,9 @@ async function identifyByProc(pid: number): Promise<string | null> {
 
 async function identifyByPs(pid: number): Promise<string | null> {
   try {
-    const { stdout } = await promisify(execFile)("ps", ["-o", "state=,lstart=", "-p", String(pid)], { env: { LC_ALL: "C", TZ: "UTC" } });
+    const { stdout } = await promisify(execFile)("ps", ["-o", "state=,lstart=", "-p", String(pid)], {
+      env: { LC_ALL: "C", TZ: "UTC" },
+    });
     const line = stdout.trim();
     return line === "" || line.startsWith("Z") ? null : line.replace(/^\S+\s+/, "");
   } catch {

@@ -26,6 +26,9 @@ export async function reconcileRoles(superuser: ClientBase, passwords: Passwords
     const verifier = scramVerifier(passwords[role]);
     await superuser.query(`${verb} role ${role} ${role === "postgres" ? "" : attributes} password '${verifier}'`);
   }
-  const database = await superuser.query("select from pg_catalog.pg_database where datname = $1", [embeddedDatabaseName]);
-  if (database.rowCount === 0) await superuser.query(`create database ${embeddedDatabaseName} template template0 encoding 'UTF8'`);
+  const database = await superuser.query("select from pg_catalog.pg_database where datname = $1", [
+    embeddedDatabaseName,
+  ]);
+  if (database.rowCount === 0)
+    await superuser.query(`create database ${embeddedDatabaseName} template template0 encoding 'UTF8'`);
 }

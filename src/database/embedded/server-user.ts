@@ -16,11 +16,17 @@ export async function findServerUser(userId: number | null, dataDirectory: strin
   if (owner !== null && owner.uid !== 0) {
     return users.find((user) => user.uid === owner.uid) ?? { name: String(owner.uid), uid: owner.uid, gid: owner.gid };
   }
-  const user = ["postgres", "_postgres", "nobody"].map((name) => users.find((known) => known.name === name)).find((found) => found !== undefined);
+  const user = ["postgres", "_postgres", "nobody"]
+    .map((name) => users.find((known) => known.name === name))
+    .find((found) => found !== undefined);
   if (user === undefined) {
-    throw new BackupAwarenessError("POSTGRES_FAILED", "PostgreSQL does not run as root, and there is neither a user postgres nor a user nobody to run it", {
-      hint: "add one (useradd --system postgres), or run backup-awareness as an ordinary user",
-    });
+    throw new BackupAwarenessError(
+      "POSTGRES_FAILED",
+      "PostgreSQL does not run as root, and there is neither a user postgres nor a user nobody to run it",
+      {
+        hint: "add one (useradd --system postgres), or run backup-awareness as an ordinary user",
+      },
+    );
   }
   return user;
 }
@@ -30,7 +36,14 @@ export function parsePasswd(text: string): ServerUser[] {
   const users: ServerUser[] = [];
   for (const line of text.split("\n")) {
     const [name, , uid, gid] = line.split(":");
-    if (name === undefined || name === "" || name.startsWith("#") || !/^-?\d+$/.test(uid ?? "") || !/^-?\d+$/.test(gid ?? "")) continue;
+    if (
+      name === undefined ||
+      name === "" ||
+      name.startsWith("#") ||
+      !/^-?\d+$/.test(uid ?? "") ||
+      !/^-?\d+$/.test(gid ?? "")
+    )
+      continue;
     const user = { name, uid: Number(uid) >>> 0, gid: Number(gid) >>> 0 };
     if (user.uid !== 0) users.push(user);
   }

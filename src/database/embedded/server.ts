@@ -29,7 +29,11 @@ export async function findRunningServer(places: EmbeddedPlaces): Promise<Running
     const lock = await readServerLock(places);
     if (lock === null || !(await isServer(lock.pid))) return null;
     if (lock.ready && lock.port !== null) return { pid: lock.pid, port: lock.port };
-    if (Date.now() > deadline) throw await failure(places, `the embedded PostgreSQL (process ${lock.pid}) is not ready after ${readyTimeoutMs / 1000} s`);
+    if (Date.now() > deadline)
+      throw await failure(
+        places,
+        `the embedded PostgreSQL (process ${lock.pid}) is not ready after ${readyTimeoutMs / 1000} s`,
+      );
     await delay(pollMs);
   }
 }
@@ -65,7 +69,11 @@ export async function stopServer(places: EmbeddedPlaces, server: RunningServer):
   signal(server.pid, "SIGINT");
   const deadline = Date.now() + stopTimeoutMs;
   while (await isServer(server.pid)) {
-    if (Date.now() > deadline) throw await failure(places, `the embedded PostgreSQL (process ${server.pid}) did not stop within ${stopTimeoutMs / 1000} s`);
+    if (Date.now() > deadline)
+      throw await failure(
+        places,
+        `the embedded PostgreSQL (process ${server.pid}) did not stop within ${stopTimeoutMs / 1000} s`,
+      );
     await delay(pollMs);
   }
 }
@@ -77,7 +85,12 @@ export async function isServer(pid: number): Promise<boolean> {
   return program === null || program === "postgres" || program === "postmaster";
 }
 
-async function launch(places: EmbeddedPlaces, installation: PostgresInstallation, user: ServerUser | null, port: number): Promise<RunningServer | null> {
+async function launch(
+  places: EmbeddedPlaces,
+  installation: PostgresInstallation,
+  user: ServerUser | null,
+  port: number,
+): Promise<RunningServer | null> {
   const output = await open(places.startLog, "w", 0o600);
   try {
     const child = spawn(join(installation.binDirectory, "postgres"), serverArguments(places, port), {
@@ -87,18 +100,18 @@ async function launch(places: EmbeddedPlaces, installation: PostgresInstallation
       env: { LC_ALL: "C", TZ: "UTC", PATH: "/usr/bin:/bin" },
       ...(user === null ? {} : { uid: user.uid, gid: user.gid }),
     });
-    let ended = false;
+    const state = { ended: false };
     child.once("exit", () => {
-      ended = true;
+      state.ended = true;
     });
     child.once("error", () => {
-      ended = true;
+      state.ended = true;
     });
     child.unref();
     const deadline = Date.now() + readyTimeoutMs;
-    while (!ended) {
+    while (!state.ended) {
       const lock = await readServerLock(places);
-      if (lock?.pid === child.pid && lock?.ready === true) return { pid: lock.pid, port };
+      if (lock !== null && lock.pid === child.pid && lock.ready) return { pid: lock.pid, port };
       if (Date.now() > deadline) {
         child.kill("SIGQUIT");
         throw await failure(places, `the embedded PostgreSQL was not ready after ${readyTimeoutMs / 1000} s`);
@@ -174,15 +187,21 @@ async function failure(places: EmbeddedPlaces, message: string): Promise<BackupA
 /** The last lines of what the server wrote before it opened its log, and of the newest log. */
 async function lastWords(places: EmbeddedPlaces): Promise<string> {
   const logs = (await readdir(places.log).catch(() => [])).filter((name) => name.startsWith("postgresql-"));
-  const dated = await Promise.all(logs.map(async (name) => ({ name, time: (await stat(join(places.log, name))).mtimeMs })));
+  const dated = await Promise.all(
+    logs.map(async (name) => ({ name, time: (await stat(join(places.log, name))).mtimeMs })),
+  );
   const newest = dated.toSorted((one, other) => other.time - one.time)[0];
   const start = await readTail(places.startLog, 8);
   const log = newest === undefined ? [] : await readTail(join(places.log, newest.name), 8);
-  return [...start, ...log].filter((line) => !line.includes("logging collector process") && !line.includes("Future log output")).join("\n");
+  return [...start, ...log]
+    .filter((line) => !line.includes("logging collector process") && !line.includes("Future log output"))
+    .join("\n");
 }
 
 async function readTail(path: string, lines: number): Promise<string[]> {
   const text = await readFile(path, "utf8").catch(() => "");
-  return text.split("\n").filter((line) => line.trim() !== "").slice(-lines);
+  return text
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .slice(-lines);
 }
-

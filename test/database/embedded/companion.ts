@@ -17,9 +17,14 @@ try {
   process.stdin.resume();
   const ended = once(process.stdin, "end");
   if (work === "write") {
-    await database.pool.query("create table if not exists written (number bigint generated always as identity, writer int)");
+    await database.pool.query(
+      "create table if not exists written (number bigint generated always as identity, writer int)",
+    );
     for (;;) {
-      const { rows } = await database.pool.query<{ number: string }>("insert into written (writer) values ($1) returning number", [process.pid]);
+      const { rows } = await database.pool.query<{ number: string }>(
+        "insert into written (writer) values ($1) returning number",
+        [process.pid],
+      );
       console.log(rows[0]?.number);
     }
   }
@@ -27,6 +32,8 @@ try {
   await database.close();
   await lock?.release();
 } catch (error) {
-  console.log(error instanceof BackupAwarenessError ? `error ${error.code} ${error.message}` : `error ${String(error)}`);
+  console.log(
+    error instanceof BackupAwarenessError ? `error ${error.code} ${error.message}` : `error ${String(error)}`,
+  );
 }
 process.stdin.destroy();

@@ -18,9 +18,9 @@ import { isAlive, killAndWait, openHome, serverPid, startCompanion, temporaryHom
 const asRoot = process.getuid?.() === 0;
 
 async function homeFor(context: TestContext, name?: string, ownerId: number | null = null): Promise<string> {
-  const { home, remove } = await temporaryHome(name, ownerId);
-  context.after(remove);
-  return home;
+  const temporary = await temporaryHome(name, ownerId);
+  context.after(() => temporary.remove());
+  return temporary.home;
 }
 
 async function waitFor(what: string, condition: () => Promise<boolean>): Promise<void> {
@@ -72,11 +72,20 @@ describe("the embedded server", () => {
     const home = await homeFor(context);
     const daemon = await openHome(home, { role: "daemon" });
     const owner = await openHome(home, { role: "owner" });
-    const who = "select session_user::text as login, current_user::text as role, rolsuper, rolcreatedb, rolcreaterole from pg_roles where rolname = current_user";
+    const who =
+      "select session_user::text as login, current_user::text as role, rolsuper, rolcreatedb, rolcreaterole from pg_roles where rolname = current_user";
     assert.deepEqual((await daemon.pool.query(who)).rows, [
-      { login: "backup_awareness", role: "backup_awareness", rolsuper: false, rolcreatedb: false, rolcreaterole: false },
+      {
+        login: "backup_awareness",
+        role: "backup_awareness",
+        rolsuper: false,
+        rolcreatedb: false,
+        rolcreaterole: false,
+      },
     ]);
-    assert.deepEqual((await owner.pool.query(who)).rows, [{ login: "postgres", role: "postgres", rolsuper: true, rolcreatedb: true, rolcreaterole: true }]);
+    assert.deepEqual((await owner.pool.query(who)).rows, [
+      { login: "postgres", role: "postgres", rolsuper: true, rolcreatedb: true, rolcreaterole: true },
+    ]);
     await daemon.close();
     await owner.close();
   });
@@ -89,7 +98,10 @@ describe("the embedded server", () => {
     assert.deepEqual(passfiles.toSorted(), ["backup_awareness.pgpass", "backup_reporter.pgpass", "postgres.pgpass"]);
     for (const name of passfiles) {
       assert.equal(await modeOf(join(postgres, name)), "600");
-      assert.match(await readFile(join(postgres, name), "utf8"), new RegExp(`^127\\.0\\.0\\.1:\\*:\\*:${name.replace(".pgpass", "")}:[\\w-]{32}\n$`));
+      assert.match(
+        await readFile(join(postgres, name), "utf8"),
+        new RegExp(`^127\\.0\\.0\\.1:\\*:\\*:${name.replace(".pgpass", "")}:[\\w-]{32}\n$`),
+      );
     }
     assert.equal(await modeOf(home), asRoot ? "711" : "700");
     assert.equal(await modeOf(join(postgres, "data")), "700");
@@ -108,7 +120,11 @@ describe("the embedded server", () => {
     for (const role of ["backup_awareness", "backup_reporter", "postgres"] as const) {
       const url = (await databaseUrl(settings, role)) ?? assert.fail("no URL");
       assert.equal(new URL(url).password, "");
-      const psql = await promisify(execFile)("psql", [url, "-XAtc", "select session_user || ' ' || current_database()"]).catch((error: unknown) => {
+      const psql = await promisify(execFile)("psql", [
+        url,
+        "-XAtc",
+        "select session_user || ' ' || current_database()",
+      ]).catch((error: unknown) => {
         if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
         throw error;
       });
@@ -174,8 +190,17 @@ describe("the embedded server", () => {
   test("runs for an ordinary user as himself", { skip: !asRoot }, async (context) => {
     const nobody = 65534;
     const home = await homeFor(context, "home", nobody);
-    const reachable = await promisify(execFile)(process.execPath, ["-e", "0"], { uid: nobody, cwd: "/" }).then(() => true, () => false);
-    const readable = await promisify(execFile)("/bin/cat", [fileURLToPath(import.meta.url)], { uid: nobody, cwd: "/" }).then(() => true, () => false);
+    const reachable = await promisify(execFile)(process.execPath, ["-e", "0"], { uid: nobody, cwd: "/" }).then(
+      () => true,
+      () => false,
+    );
+    const readable = await promisify(execFile)("/bin/cat", [fileURLToPath(import.meta.url)], {
+      uid: nobody,
+      cwd: "/",
+    }).then(
+      () => true,
+      () => false,
+    );
     if (!reachable || !readable) {
       context.skip("this checkout is closed to others");
       return;
@@ -228,7 +253,9 @@ describe("a home that was damaged is repaired", () => {
     await owner.pool.query("alter role backup_awareness password 'other' createdb nologin");
     await owner.close();
     const daemon = await openHome(home, { role: "daemon" });
-    const { rows } = await daemon.pool.query("select rolname::text, rolcanlogin, rolcreatedb from pg_roles where rolname like 'backup%' order by 1");
+    const { rows } = await daemon.pool.query(
+      "select rolname::text, rolcanlogin, rolcreatedb from pg_roles where rolname like 'backup%' order by 1",
+    );
     assert.deepEqual(rows, [
       { rolname: "backup_awareness", rolcanlogin: true, rolcreatedb: false },
       { rolname: "backup_reporter", rolcanlogin: true, rolcreatedb: false },
@@ -239,7 +266,8 @@ describe("a home that was damaged is repaired", () => {
   test("when the passfiles were lost, the superuser's too", async (context) => {
     const home = await homeFor(context);
     await (await openHome(home)).close();
-    for (const role of ["postgres", "backup_awareness", "backup_reporter"]) await rm(join(home, "postgres", `${role}.pgpass`));
+    for (const role of ["postgres", "backup_awareness", "backup_reporter"])
+      await rm(join(home, "postgres", `${role}.pgpass`));
     const owner = await openHome(home);
     const daemon = await openHome(home, { role: "daemon" });
     await daemon.close();
@@ -254,7 +282,9 @@ describe("a home that was damaged is repaired", () => {
     await owner.pool.query("drop role backup_reporter");
     await owner.close();
     await (await openHome(home)).close();
-    const password = /([^:]*)\n$/.exec(await readFile(join(home, "postgres", "backup_reporter.pgpass"), "utf8"))?.[1] ?? assert.fail("no password");
+    const password =
+      /([^:]*)\n$/.exec(await readFile(join(home, "postgres", "backup_reporter.pgpass"), "utf8"))?.[1] ??
+      assert.fail("no password");
     const log = join(home, "postgres", "log");
     let text = "";
     for (const name of await readdir(log)) text += await readFile(join(log, name), "utf8");
@@ -312,7 +342,10 @@ describe("several processes on one home", () => {
     assert.match((await daemon.readLine()) ?? "", /^open/);
     assert.equal(await findDaemon({ home }), daemon.pid);
     const second = startCompanion(home, "daemon");
-    assert.match((await second.readLine()) ?? "", new RegExp(`^error HOME_IN_USE a daemon, process ${daemon.pid}, already works on the home`));
+    assert.match(
+      (await second.readLine()) ?? "",
+      new RegExp(`^error HOME_IN_USE a daemon, process ${daemon.pid}, already works on the home`),
+    );
     await daemon.kill();
     assert.equal(await findDaemon({ home }), null);
     const third = startCompanion(home, "daemon");
@@ -348,9 +381,14 @@ describe("kill -9", () => {
       if (round % 3 !== 0) await killAndWait(server);
     }
     const database = await openHome(home);
-    const { rows } = await database.pool.query<{ number: string; times: number }>("select number, count(*)::int as times from written group by number");
+    const { rows } = await database.pool.query<{ number: string; times: number }>(
+      "select number, count(*)::int as times from written group by number",
+    );
     const times = new Map(rows.map((row) => [row.number, row.times]));
-    assert.deepEqual(acknowledged.filter((number) => times.get(number) !== 1), []);
+    assert.deepEqual(
+      acknowledged.filter((number) => times.get(number) !== 1),
+      [],
+    );
     assert.ok(acknowledged.length >= 200);
     await database.close();
   });
@@ -359,7 +397,9 @@ describe("kill -9", () => {
     const home = await homeFor(context);
     const postgres = join(home, "postgres");
     const initdbBegun = async () => {
-      const [unfinished] = (await readdir(postgres).catch(() => [])).filter((name) => /^data\.unfinished-\w+$/.test(name));
+      const [unfinished] = (await readdir(postgres).catch(() => [])).filter((name) =>
+        /^data\.unfinished-\w+$/.test(name),
+      );
       return unfinished !== undefined && (await readdir(join(postgres, unfinished)).catch(() => [])).length > 3;
     };
     for (let round = 0; round < 3; round++) {
@@ -399,7 +439,12 @@ describe("kill -9", () => {
     const daemon = await openHome(home, { keepsServer: true, logger });
     const pid = (await serverPid(home)) ?? assert.fail("no server");
     await killAndWait(pid);
-    await waitFor("the database's return", async () => daemon.pool.query("select 1").then(() => true, () => false));
+    await waitFor("the database's return", async () =>
+      daemon.pool.query("select 1").then(
+        () => true,
+        () => false,
+      ),
+    );
     await waitFor("its word on it", () => Promise.resolve(said.includes("the embedded PostgreSQL runs again")));
     assert.ok(said.includes("the embedded PostgreSQL is gone; it is started again"));
     assert.notEqual(await serverPid(home), pid);

@@ -33,7 +33,10 @@ test("only one works at a time, however many want to", async (context) => {
 test("who does not get it in time is told who holds it", async (context) => {
   const directory = await lockFor(context);
   const lock = await takeLock(directory, 0);
-  await assert.rejects(takeLock(directory, 0), { code: "HOME_IN_USE", message: new RegExp(`process ${process.pid} holds`) });
+  await assert.rejects(takeLock(directory, 0), {
+    code: "HOME_IN_USE",
+    message: new RegExp(`process ${process.pid} holds`),
+  });
   await assert.rejects(takeLock(directory, 50), { code: "HOME_IN_USE", message: /within 0\.05 s/ });
   assert.equal(await findLockHolder(directory), process.pid);
   await lock.release();
@@ -43,7 +46,10 @@ test("who does not get it in time is told who holds it", async (context) => {
 
 test("it is let go of when the work fails", async (context) => {
   const directory = await lockFor(context);
-  await assert.rejects(withLock(directory, 0, () => Promise.reject(new Error("work"))), /work/);
+  await assert.rejects(
+    withLock(directory, 0, () => Promise.reject(new Error("work"))),
+    /work/,
+  );
   await withLock(directory, 0, () => Promise.resolve());
 });
 

@@ -8,7 +8,8 @@ test("a verifier fits its own password only", () => {
   const verifier = scramVerifier("one");
   assert.equal(scramVerifierMatches(verifier, "one"), true);
   assert.equal(scramVerifierMatches(verifier, "two"), false);
-  for (const other of ["", "md5abc", "SCRAM-SHA-256$4096:c2FsdA==$x:y", "SCRAM-SHA-256$0:$:"]) assert.equal(scramVerifierMatches(other, "one"), false);
+  for (const other of ["", "md5abc", "SCRAM-SHA-256$4096:c2FsdA==$x:y", "SCRAM-SHA-256$0:$:"])
+    assert.equal(scramVerifierMatches(other, "one"), false);
 });
 
 for (const server of testServers) {
@@ -25,7 +26,10 @@ for (const server of testServers) {
       await login.connect();
       await login.end();
       await superuser.query(`alter role ${role} password 'other'`);
-      const { rows } = await superuser.query<{ rolpassword: string }>("select rolpassword from pg_authid where rolname = $1", [role]);
+      const { rows } = await superuser.query<{ rolpassword: string }>(
+        "select rolpassword from pg_authid where rolname = $1",
+        [role],
+      );
       assert.equal(scramVerifierMatches(rows[0]?.rolpassword ?? "", "other"), true);
     } finally {
       await superuser.query(`drop role if exists ${role}`);

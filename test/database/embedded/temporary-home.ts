@@ -51,7 +51,11 @@ export function isAlive(pid: number): boolean {
 export function openHome(home: string, options: Partial<OpenDatabaseOptions> = {}): Promise<Database> {
   return openDatabase({
     settings: { home, databaseUrl: null },
-    environment: { env: { PATH: process.env["PATH"] }, userId: process.getuid?.() ?? null, homeDirectory: "/nonexistent" },
+    environment: {
+      env: { PATH: process.env["PATH"] },
+      userId: process.getuid?.() ?? null,
+      homeDirectory: "/nonexistent",
+    },
     role: "owner",
     applicationName: "test",
     ...options,
@@ -70,7 +74,11 @@ export type Companion = {
 };
 
 /** Starts companion.ts as another user where one is given. */
-export function startCompanion(home: string, work: "stay" | "write" | "daemon", userId: number | null = null): Companion {
+export function startCompanion(
+  home: string,
+  work: "stay" | "write" | "daemon",
+  userId: number | null = null,
+): Companion {
   const script = fileURLToPath(new URL("companion.ts", import.meta.url));
   const child = spawn(process.execPath, [script, home, work], {
     stdio: ["pipe", "pipe", "inherit"],
