@@ -39,26 +39,20 @@ create or replace function measure_engines(v_fqdns varchar[], v_policy policy_in
 language plpgsql set search_path = backup_awareness, pg_temp as $$
 begin
   with measured as (
-    select e.fqdn,
-           bool_and(s.last_success_at is not null) as is_full,
-           min(s.last_success_at) as oldest_at,
-           min(s.last_success_at) filter (where r.period is null) as default_oldest_at,
-           min(s.last_success_at + r.period) as own_stale_at
+    select e.fqdn, m.*
     from engine e
-    cross join lateral required_scopes(e.fqdn, e.has_own_scopes, v_policy.full_scopes) r
-    left join engine_scope s on s.fqdn = e.fqdn and s.scope = r.scope
+    cross join lateral (
+      select case when bool_and(s.last_success_at is not null) then min(s.last_success_at) end as full_backup_at,
+             case when bool_and(s.last_success_at is not null) then min(s.last_success_at) filter (where r.period is null) end as default_oldest_at,
+             case when bool_and(s.last_success_at is not null) then min(s.last_success_at + r.period) end as own_stale_at
+      from required_scopes(e.fqdn, e.has_own_scopes, v_policy.full_scopes) r
+      left join engine_scope s on s.fqdn = e.fqdn and s.scope = r.scope
+    ) m
     where e.fqdn = any (v_fqdns)
-    group by e.fqdn
-  ), told as (
-    select fqdn,
-           case when is_full then oldest_at end as full_backup_at,
-           case when is_full then default_oldest_at end as default_oldest_at,
-           case when is_full then own_stale_at end as own_stale_at
-    from measured
   )
   update engine e
   set full_backup_at = t.full_backup_at, default_oldest_at = t.default_oldest_at, own_stale_at = t.own_stale_at
-  from told t
+  from measured t
   where t.fqdn = e.fqdn
     and (e.full_backup_at, e.default_oldest_at, e.own_stale_at)
         is distinct from (t.full_backup_at, t.default_oldest_at, t.own_stale_at);
