@@ -15,7 +15,12 @@ const lifelessAfterMs = 120_000;
 const unwrittenMs = 2_000;
 const unwrittenPollMs = 50;
 
-export type LockHolder = { readonly pid: number; readonly hostName: string; readonly identity: string | null; readonly since: string };
+export type LockHolder = {
+  readonly pid: number;
+  readonly hostName: string;
+  readonly identity: string | null;
+  readonly since: string;
+};
 
 export type ArchiveLock = { release(): Promise<void> };
 
@@ -23,7 +28,10 @@ export type ArchiveLock = { release(): Promise<void> };
  * Makes this run the only engine-backup at work on a directory. The lock of a dead run is taken over. Throws BACKUP_RUNNING, saying who holds it and since
  * when, and BACKUP_FAILED where the directory cannot be written.
  */
-export async function lockDirectory(directory: string, self: { readonly pid: number; readonly hostName: string; readonly clock: () => Date }): Promise<ArchiveLock> {
+export async function lockDirectory(
+  directory: string,
+  self: { readonly pid: number; readonly hostName: string; readonly clock: () => Date },
+): Promise<ArchiveLock> {
   const path = join(directory, lockName);
   const holder: LockHolder = {
     pid: self.pid,
@@ -54,10 +62,14 @@ async function createLock(path: string, text: string): Promise<boolean> {
   } catch (error) {
     if (systemErrorCode(error) === "EEXIST") return false;
     if (systemErrorCode(error) !== "EACCES") await rm(path, { force: true }).catch(() => undefined);
-    throw new BackupAwarenessError("BACKUP_FAILED", `cannot write into the archive directory: "${path}": ${systemErrorText(error)}`, {
-      hint: "make it writable, or name another place with --file=FILE or archive.directory in config.toml",
-      cause: error,
-    });
+    throw new BackupAwarenessError(
+      "BACKUP_FAILED",
+      `cannot write into the archive directory: "${path}": ${systemErrorText(error)}`,
+      {
+        hint: "make it writable, or name another place with --file=FILE or archive.directory in config.toml",
+        cause: error,
+      },
+    );
   }
 }
 
@@ -68,9 +80,13 @@ async function removeIfDead(path: string, self: { readonly hostName: string }): 
   const holder = parseHolder(text);
   if (holder !== null && (await isAlive(path, holder, self.hostName))) {
     const where = holder.hostName === self.hostName ? "" : ` on host ${holder.hostName}`;
-    throw new BackupAwarenessError("BACKUP_RUNNING", `another engine-backup is at work here: process ${holder.pid}${where}, since ${holder.since} (lock: "${path}")`, {
-      hint: "wait for it to end",
-    });
+    throw new BackupAwarenessError(
+      "BACKUP_RUNNING",
+      `another engine-backup is at work here: process ${holder.pid}${where}, since ${holder.since} (lock: "${path}")`,
+      {
+        hint: "wait for it to end",
+      },
+    );
   }
   // Two may find it dead at once: what was moved aside is looked at once more, and put back if it is another's.
   const aside = `${path}.${randomUUID()}`;
@@ -91,7 +107,9 @@ async function readLock(path: string): Promise<string | null> {
       text = await readFile(path, "utf8");
     } catch (error) {
       if (systemErrorCode(error) === "ENOENT") return null;
-      throw new BackupAwarenessError("BACKUP_FAILED", `cannot read the lock "${path}": ${systemErrorText(error)}`, { cause: error });
+      throw new BackupAwarenessError("BACKUP_FAILED", `cannot read the lock "${path}": ${systemErrorText(error)}`, {
+        cause: error,
+      });
     }
     if (text.endsWith("\n") || waitedMs >= unwrittenMs) return text;
     await delay(unwrittenPollMs);
@@ -99,7 +117,8 @@ async function readLock(path: string): Promise<string | null> {
 }
 
 async function isAlive(path: string, holder: LockHolder, hostName: string): Promise<boolean> {
-  if (holder.hostName === hostName) return holder.identity !== null && holder.identity === (await identifyProcess(holder.pid));
+  if (holder.hostName === hostName)
+    return holder.identity !== null && holder.identity === (await identifyProcess(holder.pid));
   const found = await stat(path).catch(() => null);
   return found !== null && Date.now() - found.mtimeMs < lifelessAfterMs;
 }

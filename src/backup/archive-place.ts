@@ -17,10 +17,14 @@ export async function createArchiveDirectory(directory: string): Promise<void> {
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw new BackupAwarenessError("BACKUP_FAILED", `cannot create the archive directory "${directory}": ${systemErrorText(error)}`, {
-      hint: "create it, or name another with archive.directory in config.toml",
-      cause: error,
-    });
+    throw new BackupAwarenessError(
+      "BACKUP_FAILED",
+      `cannot create the archive directory "${directory}": ${systemErrorText(error)}`,
+      {
+        hint: "create it, or name another with archive.directory in config.toml",
+        cause: error,
+      },
+    );
   }
 }
 
@@ -31,12 +35,18 @@ export async function demandReplaceable(path: string): Promise<void> {
     found = await lstat(path);
   } catch (error) {
     if (systemErrorCode(error) === "ENOENT") return;
-    throw new BackupAwarenessError("BACKUP_FAILED", `cannot look at "${path}": ${systemErrorText(error)}`, { cause: error });
+    throw new BackupAwarenessError("BACKUP_FAILED", `cannot look at "${path}": ${systemErrorText(error)}`, {
+      cause: error,
+    });
   }
   if (!found.isFile() && !found.isSymbolicLink()) {
-    throw new BackupAwarenessError("BACKUP_FAILED", `"${path}" is ${found.isDirectory() ? "a directory" : "no plain file"}`, {
-      hint: "name a file with --file=FILE, or write to standard output with --file=-",
-    });
+    throw new BackupAwarenessError(
+      "BACKUP_FAILED",
+      `"${path}" is ${found.isDirectory() ? "a directory" : "no plain file"}`,
+      {
+        hint: "name a file with --file=FILE, or write to standard output with --file=-",
+      },
+    );
   }
 }
 
@@ -61,10 +71,14 @@ export async function createUnfinished(directory: string, pid: number): Promise<
   try {
     return { path, file: await open(path, "wx+", 0o600) };
   } catch (error) {
-    throw new BackupAwarenessError("BACKUP_FAILED", `cannot create a file in "${directory}": ${systemErrorText(error)}`, {
-      hint: "make it writable, or name another place with --file=FILE or archive.directory in config.toml",
-      cause: error,
-    });
+    throw new BackupAwarenessError(
+      "BACKUP_FAILED",
+      `cannot create a file in "${directory}": ${systemErrorText(error)}`,
+      {
+        hint: "make it writable, or name another place with --file=FILE or archive.directory in config.toml",
+        cause: error,
+      },
+    );
   }
 }
 
@@ -74,7 +88,11 @@ export async function giveName(unfinished: string, path: string): Promise<void> 
     await rename(unfinished, path);
     await syncDirectory(dirname(path));
   } catch (error) {
-    throw new BackupAwarenessError("BACKUP_FAILED", `cannot name the archive "${basename(path)}": ${systemErrorText(error)}`, { cause: error });
+    throw new BackupAwarenessError(
+      "BACKUP_FAILED",
+      `cannot name the archive "${basename(path)}": ${systemErrorText(error)}`,
+      { cause: error },
+    );
   }
 }
 

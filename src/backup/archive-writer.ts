@@ -109,7 +109,12 @@ export class ArchiveWriter {
   async finish(modifiedAt: Date): Promise<number> {
     await this.addMember(checksumMember, formatChecksumList(this.#members), modifiedAt);
     await this.#append(rawFrame(Buffer.alloc(archiveEndBytes)));
-    const entries = this.#members.map(({ name, offset, storedBytes, sizeBytes }) => ({ name, offset, storedBytes, sizeBytes }));
+    const entries = this.#members.map(({ name, offset, storedBytes, sizeBytes }) => ({
+      name,
+      offset,
+      storedBytes,
+      sizeBytes,
+    }));
     await this.#append(skippableFrame(encodeArchiveIndex(entries)));
     await this.#guard(() => this.#file.sync());
     return this.#offset;
@@ -121,7 +126,7 @@ export class ArchiveWriter {
   }
 
   async #fill(data: Buffer): Promise<void> {
-    for (let taken = 0; taken < data.length; ) {
+    for (let taken = 0; taken < data.length;) {
       const copied = data.copy(this.#frame, this.#filled, taken);
       taken += copied;
       this.#filled += copied;
@@ -133,7 +138,7 @@ export class ArchiveWriter {
     const content = this.#frame;
     const compressed = compress(content.subarray(0, this.#filled), {
       // The whole frame in one go: zlib's default asks for 16 KiB at a time.
-      chunkSize: this.#filled + (this.#filled >> 8) + 1024,
+      chunkSize: 256 * 1024,
       pledgedSrcSize: this.#filled,
       params: { [constants.ZSTD_c_compressionLevel]: compressionLevel, [constants.ZSTD_c_checksumFlag]: 1 },
     });
@@ -163,7 +168,7 @@ export class ArchiveWriter {
 
   async #writeAt(bytes: Buffer, position: number): Promise<void> {
     await this.#guard(async () => {
-      for (let done = 0; done < bytes.length; ) {
+      for (let done = 0; done < bytes.length;) {
         done += (await this.#file.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
       }
     });
@@ -174,10 +179,14 @@ export class ArchiveWriter {
       return await work();
     } catch (error) {
       this.#broken = true;
-      throw new BackupAwarenessError("BACKUP_FAILED", `cannot write the archive "${this.#path}": ${systemErrorText(error)}`, {
-        hint: "make room or name another place with --file=FILE or archive.directory in config.toml",
-        cause: error,
-      });
+      throw new BackupAwarenessError(
+        "BACKUP_FAILED",
+        `cannot write the archive "${this.#path}": ${systemErrorText(error)}`,
+        {
+          hint: "make room or name another place with --file=FILE or archive.directory in config.toml",
+          cause: error,
+        },
+      );
     }
   }
 }

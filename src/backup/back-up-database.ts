@@ -33,7 +33,11 @@ export type DatabaseBackupRequest = {
 };
 
 /** Dumps one database into the member that is open. */
-export async function backUpDatabase(request: DatabaseBackupRequest, writer: ArchiveWriter, means: BackupMeans): Promise<DatabaseBackup> {
+export async function backUpDatabase(
+  request: DatabaseBackupRequest,
+  writer: ArchiveWriter,
+  means: BackupMeans,
+): Promise<DatabaseBackup> {
   const { excluded } = request;
   const database = await means.openDatabase(request.url);
   try {
@@ -108,7 +112,9 @@ async function referenceWarnings(database: Database, excluded: ExcludedTables, m
     return await findReferencesToLeftOut(database.pool, excluded);
   } catch (error) {
     // A pattern that is no regular expression: pg_dump will say so itself.
-    return [`whether kept rows refer to left-out ones could not be seen: ${error instanceof Error ? error.message : String(error)}`];
+    return [
+      `whether kept rows refer to left-out ones could not be seen: ${error instanceof Error ? error.message : String(error)}`,
+    ];
   } finally {
     means.signal.throwIfAborted();
   }
@@ -117,7 +123,8 @@ async function referenceWarnings(database: Database, excluded: ExcludedTables, m
 async function findDataDirectory(database: Database, home: string): Promise<string | null> {
   if (database.embedded) return join(home, homePlaces.postgres);
   const { host } = parseDatabaseUrl(database.url);
-  const isLocal = host === null || host.startsWith("/") || host === "localhost" || host === "::1" || host.startsWith("127.");
+  const isLocal =
+    host === null || host.startsWith("/") || host === "localhost" || host === "::1" || host.startsWith("127.");
   if (!isLocal) return null;
   try {
     const { rows } = await database.pool.query<{ directory: string | null }>({

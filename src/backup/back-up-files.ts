@@ -22,23 +22,49 @@ export type FilesBackupRequest = {
 };
 
 /** Packs the configured paths, as a tar, into the member that is open. */
-export async function backUpFiles(request: FilesBackupRequest, writer: ArchiveWriter, means: BackupMeans): Promise<FilesBackup> {
+export async function backUpFiles(
+  request: FilesBackupRequest,
+  writer: ArchiveWriter,
+  means: BackupMeans,
+): Promise<FilesBackup> {
   const env = withoutOwnSettings(means.env);
   const { paths, exclude } = request.settings;
-  const selection = await selectFiles({ paths, home: request.home, archiveDirectory: request.archiveDirectory, ownFiles: request.ownFiles });
+  const selection = await selectFiles({
+    paths,
+    home: request.home,
+    archiveDirectory: request.archiveDirectory,
+    ownFiles: request.ownFiles,
+  });
   const tar = await findTar(env, means.signal);
   means.log.info(`${tar.program}: ${tar.version}`);
   means.log.info(`packing ${selection.paths.map((path) => JSON.stringify(path)).join(", ")}`);
-  if (selection.leftOut.length > 0) means.log.info(`leaving out ${selection.leftOut.map((path) => JSON.stringify(path)).join(", ")}`);
-  const warnings = tar.isGnu ? [] : [`${tar.program} is not GNU tar: ACLs, extended attributes and holes of sparse files may not be kept`];
+  if (selection.leftOut.length > 0)
+    means.log.info(`leaving out ${selection.leftOut.map((path) => JSON.stringify(path)).join(", ")}`);
+  const warnings = tar.isGnu
+    ? []
+    : [`${tar.program} is not GNU tar: ACLs, extended attributes and holes of sparse files may not be kept`];
   const [archive] = request.ownFiles;
-  if (archive !== undefined && !isWithin(archive, request.archiveDirectory) && selection.paths.some((path) => isWithin(archive, path))) {
-    warnings.push(`the archive lies among the files that it protects ("${archive}"): older ones beside it are packed into newer ones`);
+  if (
+    archive !== undefined &&
+    !isWithin(archive, request.archiveDirectory) &&
+    selection.paths.some((path) => isWithin(archive, path))
+  ) {
+    warnings.push(
+      `the archive lies among the files that it protects ("${archive}"): older ones beside it are packed into newer ones`,
+    );
   }
   const onErrorLine = (line: string) => {
     means.log.warn(`tar: ${line}`);
   };
-  const call = { tar, selection, exclude, env, silenceLimitMs: means.limits.silenceLimitMs, signal: means.signal, onErrorLine };
+  const call = {
+    tar,
+    selection,
+    exclude,
+    env,
+    silenceLimitMs: means.limits.silenceLimitMs,
+    signal: means.signal,
+    onErrorLine,
+  };
   const said = await packFiles(call, async (data) => {
     await writer.write(data);
     request.onBytes(data.length);

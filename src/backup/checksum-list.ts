@@ -15,7 +15,10 @@ export function parseChecksumList(text: string): MemberChecksum[] {
     .map((line) => {
       const [, sha256, name] = /^([0-9a-f]{64}) [ *](.+)$/.exec(line) ?? [];
       if (sha256 === undefined || name === undefined) {
-        throw new BackupAwarenessError("BACKUP_FAILED", `the archive's list of checksums is damaged: "${line.slice(0, 200)}"`);
+        throw new BackupAwarenessError(
+          "BACKUP_FAILED",
+          `the archive's list of checksums is damaged: "${line.slice(0, 200)}"`,
+        );
       }
       return { name, sha256 };
     });

@@ -10,8 +10,13 @@ export type DatabaseAccess = { readonly url: string; readonly env: Readonly<Reco
  * Our own settings (a database URL with a password may be among them) are kept from the child. For the embedded server, so are the
  * administrator's PG… variables: his PGPASSWORD would go before its passfile, his PGSSLMODE ask for what it lacks.
  */
-export function databaseAccess(database: Pick<Database, "url" | "password" | "embedded">, env: Readonly<Record<string, string | undefined>>): DatabaseAccess {
-  const kept = Object.entries(withoutOwnSettings(env)).filter(([name]) => !(database.embedded && name.startsWith("PG")));
+export function databaseAccess(
+  database: Pick<Database, "url" | "password" | "embedded">,
+  env: Readonly<Record<string, string | undefined>>,
+): DatabaseAccess {
+  const kept = Object.entries(withoutOwnSettings(env)).filter(
+    ([name]) => !(database.embedded && name.startsWith("PG")),
+  );
   return {
     url: database.url,
     env: {
@@ -24,6 +29,8 @@ export function databaseAccess(database: Pick<Database, "url" | "password" | "em
 }
 
 /** What any child process of ours may know of our environment. */
-export function withoutOwnSettings(env: Readonly<Record<string, string | undefined>>): Record<string, string | undefined> {
+export function withoutOwnSettings(
+  env: Readonly<Record<string, string | undefined>>,
+): Record<string, string | undefined> {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("BACKUP_AWARENESS_")));
 }

@@ -18,7 +18,8 @@ export type FileReading = {
 /** Opens a file to be read once, past the page cache where the file system can do that. Close it. */
 export async function openForReadBack(path: string): Promise<FileReading> {
   const direct = await openDirect(path);
-  if (direct !== null) return { way: "direct", chunks: readAll(direct.file, direct.buffers), close: () => direct.file.close() };
+  if (direct !== null)
+    return { way: "direct", chunks: readAll(direct.file, direct.buffers), close: () => direct.file.close() };
   const file = await open(path, "r");
   const buffers = [Buffer.allocUnsafeSlow(chunkBytes), Buffer.allocUnsafeSlow(chunkBytes)] as const;
   return { way: "page cache", chunks: readAll(file, buffers), close: () => file.close() };

@@ -40,7 +40,8 @@ export async function dumpDatabase(request: DumpRequest, onData: (data: Buffer) 
   const { program, access, signal, silenceLimitMs, onErrorLine } = request;
   const call = { program, arguments: dumpArguments(request), env: access.env, signal, silenceLimitMs, onErrorLine };
   const end = await runProgram(call, async (data) => {
-    if (beginning.length < customDumpMagic.length) beginning = Buffer.concat([beginning, data.subarray(0, customDumpMagic.length)]);
+    if (beginning.length < customDumpMagic.length)
+      beginning = Buffer.concat([beginning, data.subarray(0, customDumpMagic.length)]);
     await onData(data);
   });
   if (end.exitCode !== 0) {
@@ -54,10 +55,13 @@ export async function dumpDatabase(request: DumpRequest, onData: (data: Buffer) 
 }
 
 function hintFor(said: string): { readonly hint?: string } {
-  if (/lock timeout|could not obtain lock|canceling statement due to lock/i.test(said)) {
-    return { hint: "another session holds a lock on a table (ALTER TABLE, VACUUM FULL); run engine-backup when it has ended" };
+  if (/LOCK TABLE|lock timeout/i.test(said)) {
+    return {
+      hint: "another session holds a lock on a table (ALTER TABLE, VACUUM FULL); run engine-backup when it has ended",
+    };
   }
-  if (/permission denied/i.test(said)) return { hint: "dump as the owner of the database, or grant the role pg_read_all_data" };
+  if (/permission denied/i.test(said))
+    return { hint: "dump as the owner of the database, or grant the role pg_read_all_data" };
   return {};
 }
 
@@ -65,11 +69,20 @@ function hintFor(said: string): { readonly hint?: string } {
 export async function dumpGlobals(request: Omit<DumpRequest, "excluded">): Promise<string> {
   const pieces: Buffer[] = [];
   const { program, access, lockTimeoutMs, signal, silenceLimitMs, onErrorLine } = request;
-  const words = ["--globals-only", "--no-role-passwords", "--no-password", `--lock-wait-timeout=${lockTimeoutMs}`, `--dbname=${access.url}`];
-  const end = await runProgram({ program, arguments: words, env: access.env, signal, silenceLimitMs, onErrorLine }, (data) => {
-    pieces.push(data);
-    return Promise.resolve();
-  });
+  const words = [
+    "--globals-only",
+    "--no-role-passwords",
+    "--no-password",
+    `--lock-wait-timeout=${lockTimeoutMs}`,
+    `--dbname=${access.url}`,
+  ];
+  const end = await runProgram(
+    { program, arguments: words, env: access.env, signal, silenceLimitMs, onErrorLine },
+    (data) => {
+      pieces.push(data);
+      return Promise.resolve();
+    },
+  );
   if (end.exitCode !== 0) throw new BackupAwarenessError("BACKUP_FAILED", describeEnd("pg_dumpall", end));
   return Buffer.concat(pieces).toString("utf8");
 }

@@ -35,14 +35,22 @@ export async function selectFiles(request: FileSelectionRequest): Promise<FileSe
   }
   const paths = withoutNested(given);
   const archiveDirectory = await realOrSame(request.archiveDirectory);
-  const kept = [archiveDirectory, ...(await ownHomePlaces(request.home)), ...(await Promise.all(request.ownFiles.map(realOrSame)))];
+  const kept = [
+    archiveDirectory,
+    ...(await ownHomePlaces(request.home)),
+    ...(await Promise.all(request.ownFiles.map(realOrSame))),
+  ];
   const leftOut = new Set<string>();
   for (const path of paths) {
     const real = await realpath(path);
     if (real === archiveDirectory) {
-      throw new BackupAwarenessError("BACKUP_FAILED", `the path "${path}" of the scope files is the directory of the archives itself`, {
-        hint: "set archive.directory in config.toml to a directory of its own",
-      });
+      throw new BackupAwarenessError(
+        "BACKUP_FAILED",
+        `the path "${path}" of the scope files is the directory of the archives itself`,
+        {
+          hint: "set archive.directory in config.toml to a directory of its own",
+        },
+      );
     }
     for (const place of kept) {
       if (isWithin(place, real)) leftOut.add(join(path, relative(real, place)));
@@ -55,10 +63,14 @@ async function resolveGiven(path: string): Promise<string> {
   try {
     return await realpath(path);
   } catch (error) {
-    throw new BackupAwarenessError("BACKUP_FAILED", `the path "${path}" of the scope files cannot be read: ${systemErrorText(error)}`, {
-      hint: "correct scopes.files.paths in config.toml, or create it",
-      cause: error,
-    });
+    throw new BackupAwarenessError(
+      "BACKUP_FAILED",
+      `the path "${path}" of the scope files cannot be read: ${systemErrorText(error)}`,
+      {
+        hint: "correct scopes.files.paths in config.toml, or create it",
+        cause: error,
+      },
+    );
   }
 }
 

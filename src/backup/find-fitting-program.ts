@@ -3,11 +3,18 @@ import { chooseClientProgram, findClientPrograms } from "../database/client-prog
 import type { ClientProgram } from "./backup-run.ts";
 
 /** The pg_dump or pg_dumpall that fits a server: its own major's, else a newer one's. `path` is the variable PATH. Throws POSTGRES_MISSING. */
-export async function findFittingProgram(name: "pg_dump" | "pg_dumpall", serverMajor: number, path: string | undefined): Promise<ClientProgram> {
+export async function findFittingProgram(
+  name: "pg_dump" | "pg_dumpall",
+  serverMajor: number,
+  path: string | undefined,
+): Promise<ClientProgram> {
   const candidates = await findClientPrograms(name, path);
   const best = chooseClientProgram(candidates, serverMajor);
   if (best !== null) return best;
-  const found = candidates.length === 0 ? "none was found" : `found: ${[...new Set(candidates.map(({ version }) => version))].join(", ")}`;
+  const found =
+    candidates.length === 0
+      ? "none was found"
+      : `found: ${[...new Set(candidates.map(({ version }) => version))].join(", ")}`;
   throw new BackupAwarenessError("POSTGRES_MISSING", `no ${name} that can read PostgreSQL ${serverMajor} (${found})`, {
     hint: `install PostgreSQL's client programs, version ${serverMajor} or newer (Debian, Ubuntu: apt-get install postgresql-client-${serverMajor})`,
   });

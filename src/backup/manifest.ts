@@ -34,7 +34,11 @@ export type ManifestScope = {
     readonly rowCounts: Readonly<Record<string, number>> | null;
   };
   /** Of files only. */
-  readonly files?: { readonly paths: readonly string[]; readonly exclude: readonly string[]; readonly leftOut: readonly string[] };
+  readonly files?: {
+    readonly paths: readonly string[];
+    readonly exclude: readonly string[];
+    readonly leftOut: readonly string[];
+  };
 };
 
 export function formatManifest(manifest: Manifest): string {

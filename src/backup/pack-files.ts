@@ -22,12 +22,22 @@ export type PackRequest = {
 };
 
 /** The machine's tar: GNU's where there is one, under either name. Throws BACKUP_FAILED where there is none. */
-export async function findTar(env: Readonly<Record<string, string | undefined>>, signal: AbortSignal): Promise<TarProgram> {
+export async function findTar(
+  env: Readonly<Record<string, string | undefined>>,
+  signal: AbortSignal,
+): Promise<TarProgram> {
   let other: TarProgram | null = null;
   for (const program of ["tar", "gtar"]) {
     try {
       let output = "";
-      const call = { program, arguments: ["--version"], env, signal, silenceLimitMs: versionTimeoutMs, onErrorLine: () => undefined };
+      const call = {
+        program,
+        arguments: ["--version"],
+        env,
+        signal,
+        silenceLimitMs: versionTimeoutMs,
+        onErrorLine: () => undefined,
+      };
       await runProgram(call, (data) => {
         output += data.toString("utf8");
         return Promise.resolve();
@@ -46,7 +56,11 @@ export async function findTar(env: Readonly<Record<string, string | undefined>>,
   });
 }
 
-export function packArguments({ tar, selection, exclude }: Pick<PackRequest, "tar" | "selection" | "exclude">): string[] {
+export function packArguments({
+  tar,
+  selection,
+  exclude,
+}: Pick<PackRequest, "tar" | "selection" | "exclude">): string[] {
   // Relative to the root and with "./" before it, no name can be taken for an option.
   const names = selection.paths.map(nameInArchive);
   const leftOut = selection.leftOut.map((path) => `--exclude=${nameInArchive(path)}`);
@@ -95,12 +109,18 @@ export async function packFiles(request: PackRequest, onData: (data: Buffer) => 
       if (errors.length < namedFiles) errors.push(said);
     }
   };
-  const end = await runProgram({ program: tar.program, arguments: packArguments(request), env, signal, silenceLimitMs, onErrorLine }, onData);
+  const end = await runProgram(
+    { program: tar.program, arguments: packArguments(request), env, signal, silenceLimitMs, onErrorLine },
+    onData,
+  );
   // GNU tar: 0 all well, 1 some files differ, 2 something failed.
   if (end.exitCode === 0 || (tar.isGnu && end.exitCode === 1)) {
-    return warningCount > warnings.length ? [...warnings, `and ${warningCount - warnings.length} more warnings of tar`] : warnings;
+    return warningCount > warnings.length
+      ? [...warnings, `and ${warningCount - warnings.length} more warnings of tar`]
+      : warnings;
   }
-  if (end.exitCode === null || errors.length === 0) throw new BackupAwarenessError("BACKUP_FAILED", describeEnd("tar", end));
+  if (end.exitCode === null || errors.length === 0)
+    throw new BackupAwarenessError("BACKUP_FAILED", describeEnd("tar", end));
   const more = errorCount > errors.length ? `\nand ${errorCount - errors.length} more` : "";
   throw new BackupAwarenessError("BACKUP_FAILED", `tar could not read everything: ${errors.join("\n")}${more}`, {
     hint: "run as a user who may read these files, or name them in scopes.files.exclude in config.toml",
@@ -108,7 +128,9 @@ export async function packFiles(request: PackRequest, onData: (data: Buffer) => 
 }
 
 function isHarmless(said: string): boolean {
-  return /: (file changed as we read it|File removed before we read it|File shrank by \d+ bytes|socket ignored|file is unchanged)/.test(said);
+  return /: (file changed as we read it|File removed before we read it|File shrank by \d+ bytes|socket ignored|file is unchanged)/.test(
+    said,
+  );
 }
 
 function nameInArchive(path: string): string {

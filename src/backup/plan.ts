@@ -8,14 +8,22 @@ export type ScopePlan = { readonly scope: Scope; readonly settings: ScopeSetting
 export function planScopes(settings: Pick<Settings, "scopes" | "configFile">, asked: readonly Scope[]): ScopePlan[] {
   for (const scope of asked) {
     if (scope === "all" || settings.scopes.has(scope)) continue;
-    throw new BackupAwarenessError("SCOPE_UNCONFIGURED", `the scope "${scope}" is not configured; configured: ${[...settings.scopes.keys()].join(", ")}`, {
-      hint: `name its database in ${settings.configFile ?? "config.toml"}: [scopes.${scope}] url = "postgres://…"`,
-    });
+    throw new BackupAwarenessError(
+      "SCOPE_UNCONFIGURED",
+      `the scope "${scope}" is not configured; configured: ${[...settings.scopes.keys()].join(", ")}`,
+      {
+        hint: `name its database in ${settings.configFile ?? "config.toml"}: [scopes.${scope}] url = "postgres://…"`,
+      },
+    );
   }
   const wantsAll = asked.length === 0 || asked.includes("all");
   return [...settings.scopes]
     .filter(([scope]) => wantsAll || asked.includes(scope))
-    .map(([scope, scopeSettings]) => ({ scope, settings: scopeSettings, memberName: memberName(scope, scopeSettings) }));
+    .map(([scope, scopeSettings]) => ({
+      scope,
+      settings: scopeSettings,
+      memberName: memberName(scope, scopeSettings),
+    }));
 }
 
 /** Where oVirt's engine-backup puts these; a scope that it does not know has its dump under its own name. */
@@ -32,8 +40,14 @@ export function memberName(scope: Scope, settings: Pick<ScopeSettings, "kind">):
 
 /** `engine.example.com-20261124T013000Z.tar.zst`; with the scopes' names where it is not all that is configured. */
 export function archiveName(fqdn: string, startedAt: Date, scopes: readonly Scope[], coversAll: boolean): string {
-  const host = fqdn.replace(/[^A-Za-z0-9.-]+/g, "_").replace(/^[.-]+/, "").slice(0, 100);
-  const time = startedAt.toISOString().replace(/\.\d+Z$/, "Z").replace(/[:-]/g, "");
+  const host = fqdn
+    .replace(/[^A-Za-z0-9.-]+/g, "_")
+    .replace(/^[.-]+/, "")
+    .slice(0, 100);
+  const time = startedAt
+    .toISOString()
+    .replace(/\.\d+Z$/, "Z")
+    .replace(/[:-]/g, "");
   const covered = coversAll ? "" : `-${scopes.join("+")}`.slice(0, 80);
   return `${host === "" ? "engine" : host}-${time}${covered}.tar.zst`;
 }
@@ -41,7 +55,9 @@ export function archiveName(fqdn: string, startedAt: Date, scopes: readonly Scop
 const knownConfigPrefixes: Readonly<Record<string, string>> = { db: "", dwhdb: "DWH_", reportsdb: "REPORTS_" };
 
 /** The archive's ./config: how its members were made, as oVirt's shell scripts read it. */
-export function archiveConfig(packed: readonly { readonly scope: Scope; readonly kind: ScopeSettings["kind"] }[]): string {
+export function archiveConfig(
+  packed: readonly { readonly scope: Scope; readonly kind: ScopeSettings["kind"] }[],
+): string {
   const lines = packed.flatMap(({ scope, kind }) => {
     if (kind === "files") return ["FILES_COMPRESSOR=None"];
     const prefix = knownConfigPrefixes[scope] ?? `${scope.toUpperCase().replaceAll("-", "_")}_`;

@@ -19,7 +19,10 @@ export type ReadMember = MemberChecksum & { readonly sizeBytes: number };
  * Reads a whole archive, decompresses it, computes each member's checksum anew and compares it with the archive's own list.
  * Returns the members in their order, the list itself excepted. Throws BACKUP_FAILED where anything is missing, cut off or different.
  */
-export async function readBack(chunks: AsyncIterable<Buffer>, onBytes: (bytes: number) => void = () => undefined): Promise<ReadMember[]> {
+export async function readBack(
+  chunks: AsyncIterable<Buffer>,
+  onBytes: (bytes: number) => void = () => undefined,
+): Promise<ReadMember[]> {
   const reader = new MemberReader();
   for await (const content of decompressFrames(chunks, onBytes)) reader.take(content);
   const { members, list } = reader.end();
@@ -28,7 +31,10 @@ export async function readBack(chunks: AsyncIterable<Buffer>, onBytes: (bytes: n
 }
 
 /** The contents of the frames, in order; some are decompressed ahead. */
-async function* decompressFrames(chunks: AsyncIterable<Buffer>, onBytes: (bytes: number) => void): AsyncGenerator<Buffer> {
+async function* decompressFrames(
+  chunks: AsyncIterable<Buffer>,
+  onBytes: (bytes: number) => void,
+): AsyncGenerator<Buffer> {
   const inFlight: Promise<Buffer>[] = [];
   for await (const frame of splitFrames(chunks, onBytes)) {
     const content = decompressFrame(frame);
@@ -53,7 +59,8 @@ async function* splitFrames(chunks: AsyncIterable<Buffer>, onBytes: (bytes: numb
     let start = 0;
     for (let extent = measureFrame(bytes, start); extent !== null; extent = measureFrame(bytes, start)) {
       const end = start + extent.frameBytes;
-      if ((extent.contentBytes ?? Infinity) > frameContentBytes) throw damaged("a frame is larger than engine-backup makes them");
+      if ((extent.contentBytes ?? Infinity) > frameContentBytes)
+        throw damaged("a frame is larger than engine-backup makes them");
       if (!extent.isSkippable) yield { bytes: bytes.subarray(start, end), contentBytes: extent.contentBytes ?? 0 };
       start = end;
     }
@@ -74,7 +81,13 @@ async function decompressFrame({ bytes, contentBytes }: Frame): Promise<Buffer> 
   return content;
 }
 
-type CurrentMember = { readonly name: string; readonly sizeBytes: number; readonly hash: Hash; missingBytes: number; missingPadding: number };
+type CurrentMember = {
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly hash: Hash;
+  missingBytes: number;
+  missingPadding: number;
+};
 
 /** Takes a tar's bytes in pieces of any size and computes each member's checksum. */
 class MemberReader {
@@ -86,7 +99,8 @@ class MemberReader {
   #endBlocks = 0;
 
   take(bytes: Buffer): void {
-    for (let at = 0; at < bytes.length; ) at += this.#current === null ? this.#takeHeader(bytes, at) : this.#takeData(bytes, at, this.#current);
+    for (let at = 0; at < bytes.length;)
+      at += this.#current === null ? this.#takeHeader(bytes, at) : this.#takeData(bytes, at, this.#current);
   }
 
   end(): { readonly members: ReadMember[]; readonly list: MemberChecksum[] } {
@@ -111,7 +125,13 @@ class MemberReader {
       this.#list = [];
     }
     const { name, sizeBytes } = member;
-    this.#current = { name, sizeBytes, hash: createHash("sha256"), missingBytes: sizeBytes, missingPadding: tarPaddingBytes(sizeBytes) };
+    this.#current = {
+      name,
+      sizeBytes,
+      hash: createHash("sha256"),
+      missingBytes: sizeBytes,
+      missingPadding: tarPaddingBytes(sizeBytes),
+    };
     this.#finishMember(this.#current);
     return taken;
   }

@@ -7,7 +7,10 @@ type Archive = NonNullable<BackupResult["archive"]>;
 /** What a completed report says. */
 export function describeSuccess(outcome: Extract<ScopeOutcome, { status: "packed" }>, archive: Archive): string {
   const { warnings } = outcome.entry;
-  const warned = warnings.length === 0 ? "" : `; ${warnings.length} warning${warnings.length === 1 ? "" : "s"}: ${warnings.slice(0, 5).join("; ")}`;
+  const warned =
+    warnings.length === 0
+      ? ""
+      : `; ${warnings.length} warning${warnings.length === 1 ? "" : "s"}: ${warnings.slice(0, 5).join("; ")}`;
   return `${humanSize(outcome.sizeBytes)} in ${humanDuration(outcome.durationMs)}, ${humanSize(outcome.storedBytes)} in the archive; ${describeProof(archive)}${warned}`;
 }
 

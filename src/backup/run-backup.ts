@@ -5,7 +5,15 @@ import { BackupAwarenessError } from "../contract/errors.ts";
 import type { Report, ReportStatus } from "../contract/report.ts";
 import type { Scope } from "../contract/scope.ts";
 import { lockDirectory, lockName, type ArchiveLock } from "./archive-lock.ts";
-import { createArchiveDirectory, createUnfinished, demandReplaceable, freeName, giveName, removeUnfinished, type UnfinishedArchive } from "./archive-place.ts";
+import {
+  createArchiveDirectory,
+  createUnfinished,
+  demandReplaceable,
+  freeName,
+  giveName,
+  removeUnfinished,
+  type UnfinishedArchive,
+} from "./archive-place.ts";
 import { ArchiveWriter } from "./archive-writer.ts";
 import { backUpDatabase } from "./back-up-database.ts";
 import { backUpFiles } from "./back-up-files.ts";
@@ -28,7 +36,12 @@ export async function runBackup(request: BackupRequest, means: BackupMeans): Pro
   return run.perform();
 }
 
-type Place = { readonly directory: string; readonly lock: ArchiveLock; readonly unfinished: UnfinishedArchive; readonly path: string | null };
+type Place = {
+  readonly directory: string;
+  readonly lock: ArchiveLock;
+  readonly unfinished: UnfinishedArchive;
+  readonly path: string | null;
+};
 
 class BackupRun {
   readonly #request: BackupRequest;
@@ -53,7 +66,9 @@ class BackupRun {
 
   async perform(): Promise<BackupResult> {
     const { log } = this.#means;
-    log.info(`engine-backup ${this.#means.programVersion}, run ${this.#runId}, engine ${this.#request.settings.fqdn}, scopes ${this.#scopeNames().join(", ")}`);
+    log.info(
+      `engine-backup ${this.#means.programVersion}, run ${this.#runId}, engine ${this.#request.settings.fqdn}, scopes ${this.#scopeNames().join(", ")}`,
+    );
     const place = await this.#takePlace();
     try {
       const writer = new ArchiveWriter(place.unfinished.file, place.path ?? "standard output");
@@ -89,7 +104,8 @@ class BackupRun {
       if (inArchiveDirectory) await createArchiveDirectory(directory);
       else await demandReplaceable(file);
       lock = await lockDirectory(directory, this.#means);
-      for (const name of await removeUnfinished(directory)) this.#means.log.info(`removed "${name}", which a killed run had left`);
+      for (const name of await removeUnfinished(directory))
+        this.#means.log.info(`removed "${name}", which a killed run had left`);
       const unfinished = await createUnfinished(directory, this.#means.pid);
       return { directory, lock, unfinished, path: file === "-" ? null : (file ?? (await this.#freeName(directory))) };
     } catch (error) {
@@ -103,7 +119,10 @@ class BackupRun {
 
   #freeName(directory: string): Promise<string> {
     const coversAll = this.#plans.length === this.#request.settings.scopes.size;
-    return freeName(directory, archiveName(this.#request.settings.fqdn, this.#startedAt, this.#scopeNames(), coversAll));
+    return freeName(
+      directory,
+      archiveName(this.#request.settings.fqdn, this.#startedAt, this.#scopeNames(), coversAll),
+    );
   }
 
   async #packAll(place: Place, writer: ArchiveWriter): Promise<void> {
@@ -112,7 +131,12 @@ class BackupRun {
     for (const plan of this.#plans) {
       if (writer.isBroken || this.#means.signal.aborted) {
         const cause = writer.isBroken ? "the archive could not be written" : "the run was interrupted";
-        await this.#fail(plan.scope, this.#means.clock(), 0, new BackupAwarenessError("BACKUP_FAILED", `not begun, since ${cause}`));
+        await this.#fail(
+          plan.scope,
+          this.#means.clock(),
+          0,
+          new BackupAwarenessError("BACKUP_FAILED", `not begun, since ${cause}`),
+        );
       } else await this.#pack(plan, place, writer, excluded);
     }
   }
@@ -120,7 +144,10 @@ class BackupRun {
   async #readExcluded(): Promise<ExcludedTables> {
     const { excluded } = this.#request;
     const options = await this.#means.readExcluded();
-    return { tables: [...options.tables, ...excluded.tables], tableData: [...options.tableData, ...excluded.tableData] };
+    return {
+      tables: [...options.tables, ...excluded.tables],
+      tableData: [...options.tableData, ...excluded.tableData],
+    };
   }
 
   async #pack(plan: ScopePlan, place: Place, writer: ArchiveWriter, excluded: ExcludedTables): Promise<void> {
@@ -137,12 +164,21 @@ class BackupRun {
       const member = await writer.endMember(endedAt);
       const { sizeBytes, sha256, storedBytes } = member;
       const times = { startedAt: startedAt.toISOString(), endedAt: endedAt.toISOString() };
-      const entry: ManifestScope = { kind: plan.settings.kind, member: memberName, ...times, sizeBytes, sha256, ...made };
+      const entry: ManifestScope = {
+        kind: plan.settings.kind,
+        member: memberName,
+        ...times,
+        sizeBytes,
+        sha256,
+        ...made,
+      };
       this.#warnings.push(...made.warnings.map((warning) => `${scope}: ${warning}`));
       const durationMs = Math.round(performance.now() - startedMs);
       const outcome: ScopeOutcome = { scope, startedAt, durationMs, status: "packed", sizeBytes, storedBytes, entry };
       this.#outcomes.push(outcome);
-      this.#means.log.info(`scope ${scope}: packed ${sizeBytes} bytes, ${storedBytes} in the archive, sha256 ${sha256}`);
+      this.#means.log.info(
+        `scope ${scope}: packed ${sizeBytes} bytes, ${storedBytes} in the archive, sha256 ${sha256}`,
+      );
       this.#means.onProgress({ step: "ended", outcome });
     } catch (error) {
       if (!writer.isBroken) await writer.dropMember().catch(() => undefined);
@@ -163,8 +199,16 @@ class BackupRun {
       this.#means.onProgress({ step: "packed", scope: plan.scope, bytes });
     };
     if (plan.settings.kind === "files") {
-      const ownFiles = [...(place.path === null ? [] : [place.path]), place.unfinished.path, join(place.directory, lockName)];
-      const made = await backUpFiles({ settings: plan.settings, home, archiveDirectory, ownFiles, onBytes }, writer, this.#means);
+      const ownFiles = [
+        ...(place.path === null ? [] : [place.path]),
+        place.unfinished.path,
+        join(place.directory, lockName),
+      ];
+      const made = await backUpFiles(
+        { settings: plan.settings, home, archiveDirectory, ownFiles, onBytes },
+        writer,
+        this.#means,
+      );
       for (const path of made.files.paths) this.#protectedPlaces.set(path, `the files below "${path}"`);
       return made;
     }
@@ -172,7 +216,10 @@ class BackupRun {
     const made = await backUpDatabase(request, writer, this.#means);
     const { globals, dataDirectory, ...entry } = made;
     if (globals !== null) {
-      this.#globals.push({ memberName: this.#globals.length === 0 ? "./globals.sql" : `./globals-${plan.scope}.sql`, sql: globals });
+      this.#globals.push({
+        memberName: this.#globals.length === 0 ? "./globals.sql" : `./globals-${plan.scope}.sql`,
+        sql: globals,
+      });
     }
     if (dataDirectory !== null) this.#protectedPlaces.set(dataDirectory, `the database of scope ${plan.scope}`);
     return entry;
@@ -182,7 +229,8 @@ class BackupRun {
   async #completeArchive(place: Place, writer: ArchiveWriter): Promise<BackupResult["archive"]> {
     if (!this.#outcomes.some(({ status }) => status === "packed")) return null;
     try {
-      if (writer.isBroken) throw new BackupAwarenessError("BACKUP_FAILED", "the archive could not be written to its end");
+      if (writer.isBroken)
+        throw new BackupAwarenessError("BACKUP_FAILED", "the archive could not be written to its end");
       this.#means.signal.throwIfAborted();
       await this.#addOwnMembers(writer);
       const sizeBytes = await writer.finish(this.#means.clock());
@@ -208,7 +256,11 @@ class BackupRun {
     for (const { memberName, sql } of this.#globals) await writer.addMember(memberName, sql, now);
     await writer.addMember("./version", `${this.#means.programVersion}\n`, now);
     await writer.addMember("./os_version", `${this.#means.osVersion}\n`, now);
-    await writer.addMember("./config", archiveConfig(packed.map(({ scope, entry }) => ({ scope, kind: entry.kind }))), now);
+    await writer.addMember(
+      "./config",
+      archiveConfig(packed.map(({ scope, entry }) => ({ scope, kind: entry.kind }))),
+      now,
+    );
     const manifest = formatManifest({
       manifestVersion: 1,
       program: { name: "engine-backup", version: this.#means.programVersion },
@@ -288,11 +340,23 @@ class BackupRun {
   ): Promise<void> {
     const { settings, logPath } = this.#request;
     const tool = `engine-backup ${this.#means.programVersion}`;
-    const report: Report = { scope, doneAt, status, outputMessage, fqdn: settings.fqdn, logPath, runId: this.#runId, tool, ...more };
+    const report: Report = {
+      scope,
+      doneAt,
+      status,
+      outputMessage,
+      fqdn: settings.fqdn,
+      logPath,
+      runId: this.#runId,
+      tool,
+      ...more,
+    };
     try {
       await this.#means.report(report);
     } catch (error) {
-      this.#means.log.error(`the report "${scope} ${status}" was not taken: ${error instanceof Error ? error.message : String(error)}`);
+      this.#means.log.error(
+        `the report "${scope} ${status}" was not taken: ${error instanceof Error ? error.message : String(error)}`,
+      );
       this.#lostReports.push({ report, error });
     }
   }
@@ -310,7 +374,9 @@ class BackupRun {
 /** An error that nobody foresaw is a failed backup too, and says so in its own words. */
 function asFailure(error: unknown): BackupAwarenessError {
   if (error instanceof BackupAwarenessError) return error;
-  return new BackupAwarenessError("BACKUP_FAILED", error instanceof Error ? error.message : String(error), { cause: error });
+  return new BackupAwarenessError("BACKUP_FAILED", error instanceof Error ? error.message : String(error), {
+    cause: error,
+  });
 }
 
 async function deviceOf(path: string): Promise<number | null> {

@@ -30,7 +30,13 @@ export function openLogFile(path: string, clock: () => Date, onFailure: (reason:
     try {
       // A message of several lines stays one of several lines, each with its own time.
       const stamp = `${clock().toISOString()} ${level} `;
-      writeSync(descriptor, message.split("\n").map((line) => `${stamp}${line}\n`).join(""));
+      writeSync(
+        descriptor,
+        message
+          .split("\n")
+          .map((line) => `${stamp}${line}\n`)
+          .join(""),
+      );
     } catch (error) {
       descriptor = null;
       onFailure(systemErrorText(error));

@@ -32,7 +32,11 @@ export type ProgramEnd = {
  */
 export async function runProgram(call: ProgramCall, onData: (data: Buffer) => Promise<void>): Promise<ProgramEnd> {
   call.signal.throwIfAborted();
-  const child = spawn(call.program, call.arguments, { cwd: "/", env: { ...call.env, LC_ALL: "C" }, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(call.program, call.arguments, {
+    cwd: "/",
+    env: { ...call.env, LC_ALL: "C" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const tail: string[] = [];
   const errorLines = createInterface({ input: child.stderr, crlfDelay: Infinity });
   errorLines.on("line", (line) => {
@@ -43,14 +47,21 @@ export async function runProgram(call: ProgramCall, onData: (data: Buffer) => Pr
   });
   const ended = new Promise<ProgramEnd>((resolve, reject) => {
     child.once("error", (error) => {
-      reject(new BackupAwarenessError("BACKUP_FAILED", `cannot run "${call.program}": ${systemErrorText(error)}`, { cause: error }));
+      reject(
+        new BackupAwarenessError("BACKUP_FAILED", `cannot run "${call.program}": ${systemErrorText(error)}`, {
+          cause: error,
+        }),
+      );
     });
     child.once("close", (exitCode, signalName) => {
       resolve({ exitCode, signalName, tail });
     });
   });
   ended.catch(() => undefined);
-  const stop = stopper(() => child.kill("SIGTERM"), () => child.kill("SIGKILL"));
+  const stop = stopper(
+    () => child.kill("SIGTERM"),
+    () => child.kill("SIGKILL"),
+  );
   const failures: unknown[] = [];
   const fail = (error: unknown): void => {
     if (failures.push(error) > 1) return;
@@ -101,9 +112,13 @@ function stopper(ask: () => void, kill: () => void) {
 function silenceWatch(call: ProgramCall, fail: (error: unknown) => void) {
   const tell = () => {
     fail(
-      new BackupAwarenessError("BACKUP_FAILED", `${call.program} wrote nothing for ${Math.round(call.silenceLimitMs / 1000)} s and was ended`, {
-        hint: "look at the server's load and locks, and at the network",
-      }),
+      new BackupAwarenessError(
+        "BACKUP_FAILED",
+        `${call.program} wrote nothing for ${Math.round(call.silenceLimitMs / 1000)} s and was ended`,
+        {
+          hint: "look at the server's load and locks, and at the network",
+        },
+      ),
     );
   };
   let timer: NodeJS.Timeout | null = setTimeout(tell, call.silenceLimitMs);
@@ -120,6 +135,7 @@ function silenceWatch(call: ProgramCall, fail: (error: unknown) => void) {
 
 /** How a program ended, in words, with what it said last. */
 export function describeEnd(program: string, end: ProgramEnd): string {
-  const how = end.signalName === null ? `ended with exit code ${end.exitCode ?? "unknown"}` : `was killed by ${end.signalName}`;
+  const how =
+    end.signalName === null ? `ended with exit code ${end.exitCode ?? "unknown"}` : `was killed by ${end.signalName}`;
   return `${program} ${how}${end.tail.length === 0 ? " and said nothing" : `: ${end.tail.join("\n")}`}`;
 }

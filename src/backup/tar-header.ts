@@ -93,7 +93,8 @@ function readNumber(block: Buffer, at: Field): number {
   const [offset, bytes] = at;
   if (((block[offset] ?? 0) & 0x80) !== 0) return Number(block.readBigUInt64BE(offset + bytes - 8));
   const digits = textOf(block, at).trim();
-  if (!/^[0-7]*$/.test(digits)) throw new BackupAwarenessError("BACKUP_FAILED", "a header in the archive is damaged: a number is none");
+  if (!/^[0-7]*$/.test(digits))
+    throw new BackupAwarenessError("BACKUP_FAILED", "a header in the archive is damaged: a number is none");
   return digits === "" ? 0 : Number.parseInt(digits, 8);
 }
 

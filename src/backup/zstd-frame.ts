@@ -60,7 +60,7 @@ export function measureFrame(bytes: Buffer, start: number): FrameExtent | null {
   const dictionaryBytes = [0, 1, 2, 4][descriptor & 0b11] ?? 0;
   const sizeAt = start + 5 + (isSingleSegment ? 0 : 1) + dictionaryBytes;
   let at = sizeAt + sizeBytes;
-  for (let isLast = false; !isLast; ) {
+  for (let isLast = false; !isLast;) {
     if (at + blockHeaderBytes > bytes.length) return null;
     const header = bytes.readUIntLE(at, blockHeaderBytes);
     isLast = (header & 1) === 1;
@@ -70,7 +70,9 @@ export function measureFrame(bytes: Buffer, start: number): FrameExtent | null {
     at += blockHeaderBytes + (type === 1 ? 1 : header >> 3);
   }
   if ((descriptor & 0b100) !== 0) at += 4;
-  return at > bytes.length ? null : { frameBytes: at - start, contentBytes: readContentSize(bytes, sizeAt, sizeBytes), isSkippable: false };
+  return at > bytes.length
+    ? null
+    : { frameBytes: at - start, contentBytes: readContentSize(bytes, sizeAt, sizeBytes), isSkippable: false };
 }
 
 function readContentSize(bytes: Buffer, at: number, sizeBytes: number): number | null {

@@ -29,14 +29,30 @@ type Options = {
 /** The program `engine-backup`. */
 export function engineBackupProgram(context: CommandContext): Command {
   const collect = (text: string, former: readonly string[] | undefined): readonly string[] => [...(former ?? []), text];
-  return newProgram(context, "Backs up the application's databases and files into one archive, reads it back, and reports each scope.")
+  return newProgram(
+    context,
+    "Backs up the application's databases and files into one archive, reads it back, and reports each scope.",
+  )
+    .showHelpAfterError("hint: engine-backup --help shows all options, with examples")
     .usage("--mode=backup [--scope=SCOPE]… [--file=FILE] [--log=FILE]")
     .addOption(new Option("--mode <mode>", "what to do").choices(["backup"]).default("backup"))
-    .option("--scope <scope>", "what to back up: all (default), db, dwhdb, reportsdb, files or another configured scope; may be repeated", collect)
+    .option(
+      "--scope <scope>",
+      "what to back up: all (default), db, dwhdb, reportsdb, files or another configured scope; may be repeated",
+      collect,
+    )
     .option("--file <file>", 'the archive; "-": standard output (default: a name of its own in the archive directory)')
     .option("--log <file>", "the log (default: a file of its own in the home's log directory)")
-    .option("-T, --exclude-table <pattern>", "leave out tables, as pg_dump's -T does; adds to the option BackupExcludedTables", collect)
-    .option("--exclude-table-data <pattern>", "leave out tables' rows; adds to the option BackupExcludedTableData", collect)
+    .option(
+      "-T, --exclude-table <pattern>",
+      "leave out tables, as pg_dump's -T does; adds to the option BackupExcludedTables",
+      collect,
+    )
+    .option(
+      "--exclude-table-data <pattern>",
+      "leave out tables' rows; adds to the option BackupExcludedTableData",
+      collect,
+    )
     .option("--no-report", "record nothing: neither start nor end of the backup")
     .addHelpText(
       "after",
@@ -55,9 +71,12 @@ export function engineBackupProgram(context: CommandContext): Command {
 
 async function backUp(context: CommandContext, options: Options): Promise<void> {
   const toStandardOutput = options.file === "-";
-  if (options.file === "") throw new BackupAwarenessError("USAGE", "--file names no file", { hint: "as in: --file=/backup/today.tar.zst" });
+  if (options.file === "")
+    throw new BackupAwarenessError("USAGE", "--file names no file", { hint: "as in: --file=/backup/today.tar.zst" });
   if (toStandardOutput && context.stdout.isTerminal) {
-    throw new BackupAwarenessError("USAGE", "an archive cannot be written to a terminal", { hint: "redirect it: --file=- > FILE" });
+    throw new BackupAwarenessError("USAGE", "an archive cannot be written to a terminal", {
+      hint: "redirect it: --file=- > FILE",
+    });
   }
   process.umask(0o077);
   const settings = await context.loadSettings();
@@ -95,7 +114,11 @@ async function backUp(context: CommandContext, options: Options): Promise<void> 
 }
 
 function isWhole(result: BackupResult): boolean {
-  return result.archive !== null && result.scopes.every(({ status }) => status === "packed") && result.lostReports.length === 0;
+  return (
+    result.archive !== null &&
+    result.scopes.every(({ status }) => status === "packed") &&
+    result.lostReports.length === 0
+  );
 }
 
 async function meansOf(
@@ -130,7 +153,9 @@ function failureSignal(signal: AbortSignal): AbortSignal {
   const abort = () => {
     const reason: unknown = signal.reason;
     const name = reason instanceof Interrupted ? reason.signalName : null;
-    controller.abort(new BackupAwarenessError("BACKUP_FAILED", `the backup was interrupted${name === null ? "" : ` by ${name}`}`));
+    controller.abort(
+      new BackupAwarenessError("BACKUP_FAILED", `the backup was interrupted${name === null ? "" : ` by ${name}`}`),
+    );
   };
   if (signal.aborted) abort();
   else signal.addEventListener("abort", abort, { once: true });
@@ -142,20 +167,40 @@ async function writeToStandardOutput(chunks: AsyncIterable<Buffer>): Promise<voi
     await new Promise<void>((done, fail) => {
       process.stdout.write(chunk, (error) => {
         if (error == null) done();
-        else fail(new BackupAwarenessError("BACKUP_FAILED", `cannot write the archive to standard output: ${error.message}`, { cause: error }));
+        else
+          fail(
+            new BackupAwarenessError("BACKUP_FAILED", `cannot write the archive to standard output: ${error.message}`, {
+              cause: error,
+            }),
+          );
       });
     });
   }
 }
 
 /** A backup matters more than its log: one that cannot be written is told, and the backup goes on without. */
-function openLog(context: CommandContext, settings: Settings, options: Options): LogFile & { readonly path: string | null } {
-  const stamp = context.now().toISOString().replace(/\.\d+Z$/, "Z").replace(/[:-]/g, "");
-  const path = options.log === undefined ? join(settings.home, homePlaces.log, `engine-backup-${stamp}.log`) : resolve(options.log);
+function openLog(
+  context: CommandContext,
+  settings: Settings,
+  options: Options,
+): LogFile & { readonly path: string | null } {
+  const stamp = context
+    .now()
+    .toISOString()
+    .replace(/\.\d+Z$/, "Z")
+    .replace(/[:-]/g, "");
+  const path =
+    options.log === undefined
+      ? join(settings.home, homePlaces.log, `engine-backup-${stamp}.log`)
+      : resolve(options.log);
   try {
-    const file = openLogFile(path, () => context.now(), (reason) => {
-      context.stderr.write(`warning: the log "${path}" cannot be written on: ${reason}\n`);
-    });
+    const file = openLogFile(
+      path,
+      () => context.now(),
+      (reason) => {
+        context.stderr.write(`warning: the log "${path}" cannot be written on: ${reason}\n`);
+      },
+    );
     return { ...file, path };
   } catch (error) {
     if (!(error instanceof BackupAwarenessError)) throw error;

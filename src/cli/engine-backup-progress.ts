@@ -6,7 +6,10 @@ const redrawEveryMs = 200;
 const clearLine = "\r\u001b[K";
 
 /** Tells how a backup goes: on a terminal one line that is drawn anew, elsewhere one line for each scope that has ended. */
-export function createProgressLine(stderr: Output): { readonly show: (progress: BackupProgress) => void; readonly end: () => void } {
+export function createProgressLine(stderr: Output): {
+  readonly show: (progress: BackupProgress) => void;
+  readonly end: () => void;
+} {
   let drawnAtMs = 0;
   let isDrawn = false;
   let begunAtMs = 0;
@@ -31,7 +34,9 @@ export function createProgressLine(stderr: Output): { readonly show: (progress: 
           draw(`${progress.scope}: begins`);
           break;
         case "packed":
-          draw(`${progress.scope}: ${humanSize(progress.bytes)}, ${rate(progress.bytes, performance.now() - begunAtMs)}`);
+          draw(
+            `${progress.scope}: ${humanSize(progress.bytes)}, ${rate(progress.bytes, performance.now() - begunAtMs)}`,
+          );
           break;
         case "read back":
           draw(`reading back: ${Math.floor((100 * progress.bytes) / Math.max(progress.ofBytes, 1))} %`);

@@ -6,7 +6,12 @@ import type { Output } from "./command-context.ts";
 import { indented, printable } from "./printable.ts";
 
 /** What engine-backup says at its end: what was backed up, where it is, how far it is proven, and what an administrator should know. */
-export function renderSummary(result: BackupResult, settings: Settings, logPath: string | null, paint: Output["paint"]): string {
+export function renderSummary(
+  result: BackupResult,
+  settings: Settings,
+  logPath: string | null,
+  paint: Output["paint"],
+): string {
   const failed = result.scopes.filter(({ status }) => status === "failed").length;
   const verdict =
     result.archive === null
@@ -18,7 +23,10 @@ export function renderSummary(result: BackupResult, settings: Settings, logPath:
   for (const outcome of result.scopes) lines.push(...renderScope(outcome, paint));
   if (result.archive !== null) {
     const { path, sizeBytes } = result.archive;
-    lines.push(`archive: ${path === null ? "standard output" : printable(path)} (${humanSize(sizeBytes)})`, `checked: ${describeProof(result.archive)}`);
+    lines.push(
+      `archive: ${path === null ? "standard output" : printable(path)} (${humanSize(sizeBytes)})`,
+      `checked: ${describeProof(result.archive)}`,
+    );
   }
   if (logPath !== null) lines.push(`log:     ${printable(logPath)}`);
   for (const warning of result.warnings) lines.push(`${paint("yellow", "warning:")} ${indented(warning, 2)}`);

@@ -42,14 +42,23 @@ export class OwnDatabases {
     const { environment, programName, programVersion, sqlDirectory } = this.#context;
     const common = { environment, applicationName: programName, role: "owner", maxConnections: 2 } as const;
     if (url !== null) return openDatabase({ ...common, settings: { home: this.#settings.home, databaseUrl: url } });
-    return openMigratedDatabase({ ...common, settings: this.#settings, programVersion, sqlDirectory, migrates: "embedded" });
+    return openMigratedDatabase({
+      ...common,
+      settings: this.#settings,
+      programVersion,
+      sqlDirectory,
+      migrates: "embedded",
+    });
   }
 
   /** The options' exclusions; their defaults, and a warning, while the database cannot be asked. */
   async readExcluded(): Promise<ExcludedTables> {
     try {
       const { pool } = await this.#openForReports();
-      const [tables, tableData] = [await readListOption(pool, "BackupExcludedTables"), await readListOption(pool, "BackupExcludedTableData")];
+      const [tables, tableData] = [
+        await readListOption(pool, "BackupExcludedTables"),
+        await readListOption(pool, "BackupExcludedTableData"),
+      ];
       return { tables, tableData };
     } catch (error) {
       this.#warn(`the options cannot be read, so their defaults decide which tables are left out: ${messageOf(error)}`);
@@ -68,12 +77,19 @@ export class OwnDatabases {
 
   /** Throws REPORT_INVALID and SPOOL_FAILED. */
   async report(report: Report): Promise<void> {
-    const { outcome, replay, spooledBecause } = await deliverReport(this.#spoolDirectory, (each) => this.#record(each), report);
+    const { outcome, replay, spooledBecause } = await deliverReport(
+      this.#spoolDirectory,
+      (each) => this.#record(each),
+      report,
+    );
     this.#tellReplay(replay);
     if (outcome !== "spooled") return;
     const reason = messageOf(spooledBecause);
     this.#log.warn(`report "${report.scope} ${report.status}" spooled: ${reason}`);
-    if (!this.#hasToldSpooling) this.#context.stderr.write(`warning: reports are kept in "${this.#spoolDirectory}" until the database takes them: ${reason}\n`);
+    if (!this.#hasToldSpooling)
+      this.#context.stderr.write(
+        `warning: reports are kept in "${this.#spoolDirectory}" until the database takes them: ${reason}\n`,
+      );
     this.#hasToldSpooling = true;
   }
 
@@ -132,7 +148,9 @@ function messageOf(error: unknown): string {
 async function withTimeout<Result>(work: Promise<Result>, timeoutMs: number): Promise<Result> {
   const timeout = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
-    timeout.reject(new BackupAwarenessError("DATABASE_BUSY", `the database has not answered within ${timeoutMs / 1000} s`));
+    timeout.reject(
+      new BackupAwarenessError("DATABASE_BUSY", `the database has not answered within ${timeoutMs / 1000} s`),
+    );
   }, timeoutMs);
   try {
     return await Promise.race([work, timeout.promise]);

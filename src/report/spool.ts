@@ -66,7 +66,8 @@ export async function replaySpool(spoolDirectory: string, record: RecordReport):
     if (text === null) continue;
     const decoded = decodeSpooledReport(text);
     const outcome = "fault" in decoded ? { refusedBy: decoded.fault } : await tryToRecord(record, decoded.report);
-    if ("stoppedBy" in outcome) return { recorded, refused, remaining: names.length - done, stoppedBy: outcome.stoppedBy };
+    if ("stoppedBy" in outcome)
+      return { recorded, refused, remaining: names.length - done, stoppedBy: outcome.stoppedBy };
     if ("refusedBy" in outcome) {
       await refuse(spoolDirectory, name, outcome.refusedBy);
       refused.push({ file: join(spoolDirectory, refusedDirectoryName, name), reason: outcome.refusedBy });

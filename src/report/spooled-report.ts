@@ -13,7 +13,8 @@ export function decodeSpooledReport(text: string): { readonly report: Report } |
   } catch {
     return { fault: text === "" ? "the file is empty" : "the file is no JSON, or cut off" };
   }
-  if (!isObject(parsed) || parsed["version"] !== 1 || !isObject(parsed["report"])) return { fault: "the file is no report that this version knows" };
+  if (!isObject(parsed) || parsed["version"] !== 1 || !isObject(parsed["report"]))
+    return { fault: "the file is no report that this version knows" };
   const found = parsed["report"];
   const { scope, doneAt, status, outputMessage, fqdn, logPath } = found;
   const time = typeof doneAt === "string" ? new Date(doneAt) : null;
@@ -32,7 +33,8 @@ type Optional = Pick<Report, "runId" | "durationMs" | "sizeBytes" | "archive" | 
 function optionalOf(found: Record<string, unknown>): Optional | null {
   const texts = (["runId", "archive", "tool"] as const).filter((key) => found[key] !== undefined);
   const numbers = (["durationMs", "sizeBytes"] as const).filter((key) => found[key] !== undefined);
-  if (texts.some((key) => typeof found[key] !== "string") || numbers.some((key) => typeof found[key] !== "number")) return null;
+  if (texts.some((key) => typeof found[key] !== "string") || numbers.some((key) => typeof found[key] !== "number"))
+    return null;
   return Object.fromEntries([...texts, ...numbers].map((key) => [key, found[key]]));
 }
 
