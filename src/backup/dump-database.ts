@@ -18,7 +18,7 @@ export type DumpRequest = {
   readonly onErrorLine: (line: string) => void;
 };
 
-export function dumpArguments(request: Pick<DumpRequest, "access" | "excluded" | "lockTimeoutMs">): string[] {
+function dumpArguments(request: Pick<DumpRequest, "access" | "excluded" | "lockTimeoutMs">): string[] {
   return [
     "--format=custom",
     // The archive compresses: an uncompressed dump inside one stream is faster and smaller than both.

@@ -56,7 +56,7 @@ export async function findTar(
   });
 }
 
-export function packArguments({
+function packArguments({
   tar,
   selection,
   exclude,

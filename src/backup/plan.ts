@@ -33,7 +33,7 @@ const knownMembers: Readonly<Record<string, string>> = {
   reportsdb: "./db/reports_backup.db",
 };
 
-export function memberName(scope: Scope, settings: Pick<ScopeSettings, "kind">): string {
+function memberName(scope: Scope, settings: Pick<ScopeSettings, "kind">): string {
   if (settings.kind === "files") return "./files";
   return knownMembers[scope] ?? `./db/${scope}.dump`;
 }
