@@ -139,7 +139,7 @@ async function benchChecks(serverUrl: string): Promise<void> {
     try {
       await withClient(database, async (client) => {
         await makeEngines(client, engines);
-        const idle = await timeChecks(client, 20, "1 hour");
+        const idle = await timeChecks(client, 200, "1 hour");
         rows.push([engines.toLocaleString("en"), "nothing", `${median(idle).toFixed(2)} ms`, `${percentile(idle, 99).toFixed(2)} ms`]);
         if (engines > 10_000) {
           const turning = await timeChecks(client, 1, "2 days");

@@ -17,5 +17,5 @@ grant execute on function
   set_own_engine(varchar, timestamptz), add_engine(varchar, text, timestamptz), remove_engine(varchar, text, timestamptz),
   set_required_scopes(varchar, varchar[], integer[], text, timestamptz),
   dismiss_alert(bigint, text, text, timestamptz),
-  engine_status(varchar[], timestamptz), policy(), alert_message(text, varchar, varchar)
+  engine_status(varchar[], timestamptz), policy(), alert_message(text, varchar, varchar, policy_in_force)
 to backup_awareness;

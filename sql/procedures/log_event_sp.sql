@@ -23,14 +23,17 @@ language sql immutable as $$
 $$;
 
 -- What an open alert says now: what is at risk, since when, which scopes are missing or old, what to do.
-create or replace function alert_message(v_type text, v_fqdn varchar, v_scope varchar) returns text
-language plpgsql stable security definer set search_path = backup_awareness, pg_temp as $$
+create or replace function alert_message(v_type text, v_fqdn varchar, v_scope varchar, v_policy policy_in_force default null) returns text
+language plpgsql stable security definer
+set search_path = backup_awareness, pg_temp set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
-  v_policy constant policy_in_force := policy();
   v_engine record;
   v_missing text;
   v_oldest record;
 begin
+  if v_policy is null then
+    v_policy := policy();
+  end if;
   select * into v_engine from engine where fqdn = v_fqdn;
 
   case v_type
@@ -67,11 +70,11 @@ end
 $$;
 
 -- Logs that these alerts were raised, each with what it says at this moment.
-create or replace function log_raised_alerts(v_alert_ids bigint[], v_now timestamptz) returns void
+create or replace function log_raised_alerts(v_alert_ids bigint[], v_policy policy_in_force, v_now timestamptz) returns void
 language plpgsql set search_path = backup_awareness, pg_temp as $$
 begin
   insert into audit_log (log_time, log_type, log_type_name, severity, message, fqdn, scope, alert_id)
-  select v_now, y.code, y.name, y.severity, alert_message(a.type, a.fqdn, a.scope), a.fqdn, a.scope, a.id
+  select v_now, y.code, y.name, y.severity, alert_message(a.type, a.fqdn, a.scope, v_policy), a.fqdn, a.scope, a.id
   from alert a join event_type y on y.name = a.type
   where a.id = any (v_alert_ids)
   order by a.id;

@@ -60,6 +60,6 @@ begin
   select array(select id from cleared_alert), array(select id from raised_alert) into cleared, raised;
 
   -- In a statement of its own: the text of a warning reads what the one above wrote.
-  perform log_raised_alerts(raised, v_now);
+  perform log_raised_alerts(raised, v_policy, v_now);
 end
 $$;

@@ -37,7 +37,7 @@ begin
   select array(select id from cleared_alert), array(select id from raised_alert) into cleared, raised;
 
   if cardinality(raised) > 0 then
-    perform log_raised_alerts(raised, v_now);
+    perform log_raised_alerts(raised, v_policy, v_now);
   end if;
 end
 $$;
