@@ -49,6 +49,8 @@ async function start(context: CommandContext): Promise<void> {
     stop.abort();
   };
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, onSignal);
+  // graphile-worker prints the stack of every worker that an absent database ends, besides telling its logger.
+  console.trace = () => undefined;
   await runDaemon({
     settings,
     environment,

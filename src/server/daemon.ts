@@ -76,6 +76,7 @@ async function runWithLock(options: DaemonOptions): Promise<void> {
   const server = buildServer({ logger, readHealth: () => readHealth(state, options.signal) });
   try {
     const url = await listen(server, settings.listen);
+    logger.info({ url }, `listening on ${url}`);
     const database = await openWhenThere(options, state);
     state.database = database;
     try {
@@ -94,7 +95,6 @@ async function work(options: DaemonOptions, state: DaemonState, database: Databa
   const signal = AbortSignal.any([options.signal, stop.signal]);
   const daemonWork = new DaemonWork({ ...options, signal }, database);
   try {
-    await daemonWork.nameEngine();
     const watch = daemonWork.watch();
     state.watch = watch;
     await Promise.race([daemonWork.begun, watch.ended]);
@@ -103,7 +103,10 @@ async function work(options: DaemonOptions, state: DaemonState, database: Databa
     logger.info({ engine: settings.fqdn, health: healthUrl, embedded: database.embedded }, "the daemon is ready");
     systemd.ready(`Watching; ${healthUrl}`);
     systemd.watch(() => now().getTime() - watch.lastBeatAt().getTime() < stuckAfterMs);
-    await options.onReady({ database, healthUrl });
+    await options.onReady({ database, healthUrl }).catch((error: unknown) => {
+      // A database that goes away in this moment is the watch's to tell.
+      logger.debug({ err: error }, "could not say what to do next");
+    });
     await watch.ended;
   } finally {
     systemd.stopping();
@@ -181,6 +184,7 @@ class DaemonWork {
   /** The workers that may still hold jobs: the present one, and earlier ones that end. */
   readonly #runners = new Set<JobRunner>();
   #runner: JobRunner | null = null;
+  #hasNamedEngine = false;
   /** What still ends. */
   readonly #endings = new Set<Promise<void>>();
   /** Aborted when the database goes away. */
@@ -205,12 +209,14 @@ class DaemonWork {
    * Makes this host's engine known. The embedded database is this host's, so its own engine follows the settings; a database of the
    * administrator's own, which many hosts may share, keeps the own engine of its set-up.
    */
-  async nameEngine(): Promise<void> {
+  async #nameEngine(): Promise<void> {
+    if (this.#hasNamedEngine) return;
     const { settings, logger } = this.#options;
     const { pool, embedded } = this.#database;
     if (embedded) await setOwnEngine(pool, settings.fqdn);
     else if (await addEngine(pool, settings.fqdn, applicationName))
       logger.info({ engine: settings.fqdn }, `engine ${settings.fqdn} is known from now on`);
+    this.#hasNamedEngine = true;
   }
 
   watch(): DatabaseWatch {
@@ -236,6 +242,7 @@ class DaemonWork {
     const { pool } = this.#database;
     // Workers of before the absence still hold jobs until they have ended.
     for (const { id } of this.#runners) await holdWorkerLock(presence, id);
+    await this.#nameEngine();
     const spool = { home: settings.home, pool, logger };
     // A warning must not go out that a report in the spool takes back; but a long spool must not hold up the check.
     await withTimeout(replayReports(spool), replayHeadStartMs).catch(() => undefined);

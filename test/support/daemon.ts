@@ -21,7 +21,10 @@ export type TestDaemon = {
 
 /** Starts a daemon on a free port and waits until it listens. */
 export async function startDaemon(variables: Variables): Promise<TestDaemon> {
-  const { child, written } = startCommand("backup-awareness", ["start"], { BACKUP_AWARENESS_LISTEN: "127.0.0.1:0", ...variables });
+  const { child, written } = startCommand("backup-awareness", ["start"], {
+    BACKUP_AWARENESS_LISTEN: "127.0.0.1:0",
+    ...variables,
+  });
   const exited = once(child, "exit") as Promise<[number | null, string | null]>;
   let ended = false;
   void exited.then(() => {
