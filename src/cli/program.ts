@@ -5,7 +5,7 @@ import { addCheckCommand } from "./check.ts";
 import { addDatabaseCommand } from "./database.ts";
 import { addEnginesCommand } from "./engines.ts";
 import { addEventsCommand } from "./events.ts";
-import { newProgram } from "./new-program.ts";
+import { examples, newProgram } from "./new-program.ts";
 import { addRunCommand } from "./run.ts";
 import { addStartCommand } from "./start.ts";
 import { addStatusCommand } from "./status.ts";
@@ -29,6 +29,14 @@ export function backupAwarenessProgram(context: CommandContext): Command {
   const program = newProgram(
     context,
     "Records every backup, warns while there is no full and fresh one, and shows the proof.",
+  );
+  program.addHelpText(
+    "after",
+    examples(
+      ["backup-awareness start", "run the daemon"],
+      ["backup-awareness status", "is there a full and fresh backup?"],
+      ["backup-awareness COMMAND --help", "more of one command"],
+    ),
   );
   for (const add of commands) add(program, context);
   return program;

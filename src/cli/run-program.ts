@@ -1,6 +1,7 @@
 import { type Command, CommanderError } from "commander";
 import { BackupAwarenessError } from "../contract/errors.ts";
 import { type CommandContext, Interrupted } from "./command-context.ts";
+import { printable } from "./printable.ts";
 import { createProcessContext } from "./process-context.ts";
 
 /** What a command line that cannot be understood ends with. */
@@ -38,13 +39,13 @@ export function tellError(context: Pick<CommandContext, "stderr" | "environment"
   const debug = context.environment.env["BACKUP_AWARENESS_DEBUG"] === "1";
   const label = stderr.paint(["bold", "red"], "error:");
   if (error instanceof BackupAwarenessError) {
-    stderr.write(`${label} ${error.message}\n`);
+    stderr.write(`${label} ${printable(error.message)}\n`);
     if (error.hint !== null) stderr.write(`${stderr.paint("bold", "hint:")} ${error.hint}\n`);
     if (debug) stderr.write(`${describe(error)}\n`);
     return error.exitCode;
   }
   const message = error instanceof Error ? error.message : String(error);
-  stderr.write(`${label} ${message.split("\n", 1)[0] ?? ""}\n`);
+  stderr.write(`${label} ${printable(message).split("\n", 1)[0] ?? ""}\n`);
   if (debug) stderr.write(`${describe(error)}\n`);
   else
     stderr.write(

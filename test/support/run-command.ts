@@ -43,7 +43,9 @@ export async function runCommand(name: string, parameters: readonly string[], va
 
 function inherited(): Record<string, string> {
   const kept = ["PATH", "HOME", "TMPDIR", "LANG", "BACKUP_AWARENESS_TEST_RUN"];
-  return Object.fromEntries(kept.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
+  return Object.fromEntries(
+    kept.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  );
 }
 
 export type CallOptions = {
