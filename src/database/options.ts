@@ -1,4 +1,5 @@
 import type { Pool } from "pg";
+import { BackupAwarenessError } from "../contract/errors.ts";
 import { type OptionDefinition, type OptionName, type OptionValue, optionDefinitions } from "../contract/option.ts";
 import { callProcedure } from "./procedure-errors.ts";
 
@@ -47,10 +48,15 @@ export async function readListOption(pool: Pool, name: OptionName): Promise<read
  * @throws OPTION_UNKNOWN, OPTION_INVALID, DATABASE_BUSY
  */
 export async function setOption(pool: Pool, name: string, value: OptionValue | null, actor: string): Promise<boolean> {
+  const json = JSON.stringify(value);
+  // jsonb cannot hold U+0000. An even number of backslashes before it would be backslashes and the text "u0000".
+  if (/(?<!\\)(\\\\)*\\u0000/.test(json)) {
+    throw new BackupAwarenessError("OPTION_INVALID", `option ${name}: ${json.slice(0, 200)} has a NUL character`);
+  }
   return callProcedure("OPTION_INVALID", async () => {
     const { rows } = await pool.query<{ changed: boolean }>("select backup_awareness.set_option($1, $2, $3) as changed", [
       name,
-      value === null ? null : JSON.stringify(value),
+      value === null ? null : json,
       actor,
     ]);
     return rows[0]?.changed ?? false;
