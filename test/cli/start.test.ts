@@ -154,7 +154,7 @@ describe("on a database of the administrator's own", () => {
     const all = (): number => daemons.reduce((sum, daemon) => sum + checks(daemon), 0);
     const queued = async (): Promise<number> => {
       const { rows } = await pool.query<{ count: number }>(
-        "select count(*)::int as count from graphile_worker.jobs where task_identifier = 'check'",
+        "select count(*)::int as count from graphile_worker.jobs where key = 'check'",
       );
       return rows[0]!.count;
     };

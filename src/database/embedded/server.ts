@@ -50,15 +50,18 @@ export async function startServer(
 ): Promise<RunningServer> {
   await mkdir(places.log, { recursive: true, mode: 0o700 });
   if (user !== null) await chown(places.log, user.uid, user.gid);
-  await removeStaleServerLock(places);
   const deadline = Date.now() + leftoverTimeoutMs;
   for (;;) {
+    await removeStaleServerLock(places);
     const started = await launch(places, installation, user, port);
     // One that a killed process had started a moment ago may have been faster.
     const running = started ?? (await findRunningServer(places));
     if (running !== null) return running;
     const words = await lastWords(places);
-    const leftover = words.includes("pre-existing shared memory block") || words.includes("is still in use");
+    const leftover =
+      words.includes("pre-existing shared memory block") ||
+      words.includes("is still in use") ||
+      words.includes('"postmaster.pid" already exists');
     if (!leftover || Date.now() > deadline) throw await failure(places, "the embedded PostgreSQL did not start");
     await delay(100);
   }
@@ -146,7 +149,13 @@ function serverArguments(places: EmbeddedPlaces, port: number): string[] {
   return ["-D", places.data, ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`])];
 }
 
-type ServerLock = { readonly pid: number; readonly port: number | null; readonly ready: boolean };
+type ServerLock = {
+  readonly pid: number;
+  readonly port: number | null;
+  /** Of System V. */
+  readonly sharedMemoryId: string | null;
+  readonly ready: boolean;
+};
 
 /** postmaster.pid: process, data directory, start, port, socket directory, address, shared memory, status. */
 async function readServerLock(places: EmbeddedPlaces): Promise<ServerLock | null> {
@@ -158,15 +167,31 @@ async function readServerLock(places: EmbeddedPlaces): Promise<ServerLock | null
   const pid = Number.parseInt(lines[0] ?? "", 10);
   if (!(pid > 0)) return null;
   const port = Number.parseInt(lines[3] ?? "", 10);
-  return { pid, port: port > 0 ? port : null, ready: lines[7]?.trim() === "ready" };
+  const sharedMemoryId = lines[6]?.trim().split(/\s+/)[1] ?? null;
+  return { pid, port: port > 0 ? port : null, sharedMemoryId, ready: lines[7]?.trim() === "ready" };
 }
 
-/** PostgreSQL itself removes a lock whose process is dead; one whose number now belongs to another program would stop it for ever. */
+/**
+ * PostgreSQL itself removes a lock whose process is gone. One whose number now belongs to another program would stop it for ever, and so
+ * would a killed server whose parent never asks how it ended (a zombie, as in containers). The latter's lock also names the shared memory, which
+ * must no longer be in use: its backends outlive a killed server for a moment.
+ */
 async function removeStaleServerLock(places: EmbeddedPlaces): Promise<void> {
   const lock = await readServerLock(places);
-  if (lock !== null && (await identifyProcess(lock.pid)) !== null && !(await isServer(lock.pid))) {
-    await rm(join(places.data, "postmaster.pid"), { force: true });
-  }
+  if (lock === null || (await isServer(lock.pid))) return;
+  const belongsToAnother = (await identifyProcess(lock.pid)) !== null;
+  if (!belongsToAnother && (await isSharedMemoryInUse(lock.sharedMemoryId))) return;
+  await rm(join(places.data, "postmaster.pid"), { force: true });
+}
+
+/** Whether a process is attached to it; true where that cannot be told. */
+async function isSharedMemoryInUse(id: string | null): Promise<boolean> {
+  const text = await readFile("/proc/sysvipc/shm", "utf8").catch(() => null);
+  if (text === null || id === null) return true;
+  const [header = "", ...lines] = text.split("\n").map((line) => line.trim().split(/\s+/));
+  const [idColumn, attachedColumn] = [header.indexOf("shmid"), header.indexOf("nattch")];
+  const segment = lines.find((columns) => columns[idColumn] === id);
+  return segment !== undefined && segment[attachedColumn] !== "0";
 }
 
 function signal(pid: number, name: NodeJS.Signals): void {
