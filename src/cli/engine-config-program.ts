@@ -129,9 +129,10 @@ function findOption(key: string): OptionDefinition {
   const names = optionDefinitions.map(({ name }) => name);
   const definition = optionDefinitions.find(({ name }) => name === key);
   if (definition) return definition;
-  const near = nearestWord(key, names);
+  const begun = names.filter((name) => key !== "" && name.toLowerCase().startsWith(key.toLowerCase()));
+  const near = begun.length === 1 ? begun[0] : nearestWord(key, names);
   throw new BackupAwarenessError("OPTION_UNKNOWN", `there is no option ${JSON.stringify(key)}`, {
-    hint: near === null ? "engine-config -l lists them" : `did you mean ${near}?`,
+    hint: near == null ? "engine-config -l lists them" : `did you mean ${near}?`,
   });
 }
 

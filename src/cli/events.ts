@@ -39,9 +39,9 @@ export function addEventsCommand(program: Command, context: CommandContext): voi
     .command("events")
     .summary("show what happened: the audit log")
     .description(
-      "Shows the newest events that pass every filter given, the oldest of them first. All events are times of the database's clock, in UTC.",
+      "Shows the newest events that pass every filter given, the oldest of them first. Times are those of the database's clock, in UTC.",
     )
-    .option("--type <type...>", "only these types, by name or code (docs/events.md lists them)", collectTypes)
+    .option("--type <type...>", "only these types, by name or code, as ENGINE_BACKUP_FAILED or 9026", collectTypes)
     .addOption(
       new Option("--severity <severity>", "only this severity and those above it").choices(Object.keys(severities)),
     )
@@ -151,5 +151,5 @@ function collectTypes(text: string, former: readonly EventType[] | undefined): r
   const type = names.find((name) => name === text.toUpperCase() || String(eventTypes[name].code) === text);
   if (type) return [...(former ?? []), type];
   const near = nearestWord(text, names);
-  throw new InvalidArgumentError(near === null ? "docs/events.md lists the types and codes." : `Did you mean ${near}?`);
+  throw new InvalidArgumentError(near === null ? `It must be one of ${names.join(", ")}.` : `Did you mean ${near}?`);
 }

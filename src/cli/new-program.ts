@@ -37,5 +37,5 @@ function asErrorAndHint(text: string): string {
 /** The end of a command's help: at least one example, each a line as one would type it, with what it does. */
 export function examples(...lines: readonly (readonly [command: string, meaning: string])[]): string {
   const width = Math.max(...lines.map(([command]) => command.length));
-  return `\nExamples:\n${lines.map(([command, meaning]) => `  ${command.padEnd(width)}  # ${meaning}`).join("\n")}\n`;
+  return `\nExamples:\n${lines.map(([command, meaning]) => `  ${command.padEnd(width)}  # ${meaning}`).join("\n")}`;
 }

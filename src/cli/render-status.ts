@@ -1,7 +1,7 @@
 import type { EngineState, EngineStatus, ScopeStatus, Status } from "../contract/state.ts";
 import type { Output, Style } from "./command-context.ts";
 import { firstLine, printable } from "./printable.ts";
-import { tellAge, tellMoment, tellMomentAndAge } from "./tell-time.ts";
+import { tellAge, tellMoment, tellMomentAndAge, tellSince } from "./tell-time.ts";
 
 /** What `status` shows besides the engines themselves. */
 export type ShownStatus = Status & {
@@ -33,7 +33,7 @@ function renderEngine(engine: EngineStatus, status: ShownStatus, now: Date, pain
   const { words, style } = stateWords[engine.state];
   // Green would say that the application is safe.
   const stateStyle = nothingOfTheApplication && engine.state === "fresh" ? ["bold" as const, "yellow" as const] : style;
-  const since = `since ${tellMomentAndAge(engine.since, now)}`;
+  const since = tellSince(engine.since, now);
   const lines = [`${paint("bold", printable(engine.fqdn))}  ${paint(stateStyle, words)} ${since}`];
   const rows: (readonly [label: string, text: string])[] = [["full backup", tellFullBackup(engine, now)]];
   for (const [scope, known] of Object.entries(engine.scopes)) {
@@ -74,7 +74,7 @@ function tellScope(scope: ScopeStatus, required: boolean, now: Date, paint: Pain
     lines.push(newer ? paint("red", told) : told);
   }
   if (scope.running_since !== null) {
-    const since = `since ${tellMomentAndAge(scope.running_since, now)}`;
+    const since = tellSince(scope.running_since, now);
     lines.push(scope.stalled ? paint(["bold", "red"], `STALLED: running ${since}`) : `running ${since}`);
   }
   return lines;

@@ -22,6 +22,12 @@ export function tellMoment(moment: Date): string {
   return `${moment.toISOString().slice(0, -5).replace("T", " ")} UTC`;
 }
 
+/** `since 2026-11-23 10:00:00 UTC (3 hours ago)` */
+export function tellSince(moment: Date | string, now: Date): string {
+  const date = new Date(moment);
+  return `since ${tellMoment(date)} (${tellAge(date, now)})`;
+}
+
 /** `3 hours ago (2026-11-23 10:00:00 UTC)` */
 export function tellMomentAndAge(moment: Date | string, now: Date): string {
   const date = new Date(moment);

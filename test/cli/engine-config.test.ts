@@ -135,7 +135,7 @@ describe("setting", () => {
   });
 
   test("an unknown key names it and the one that was probably meant, and changes nothing", async () => {
-    for (const key of ["BackupAlertPeriodDays", "backupalertperiodindays", "BackupAlertPreiodInDays"]) {
+    for (const key of ["BackupAlertPeriodDays", "BackupAlert", "backupalertperiodindays", "BackupAlertPreiodInDays"]) {
       const { code, stderr } = await call("-s", `${key}=3`);
       assert.equal(code, 1);
       assert.equal(stderr, `error: there is no option "${key}"\nhint: did you mean BackupAlertPeriodInDays?\n`);
