@@ -103,8 +103,11 @@ function processOutput(stream: WriteStream, onReaderGone: () => void): Output {
     if (gone) return;
     gone = true;
     if (error.code === "EPIPE") onReaderGone();
-    // A full disk behind stdout: data is lost, which must not look like success.
-    else process.exitCode = 1;
+    else if (stream === process.stdout) {
+      // A full disk behind it: data is lost, which must not look like success.
+      process.exitCode = 1;
+      process.stderr.write(`error: cannot write the output: ${error.message}\n`);
+    }
   });
   return {
     isTerminal: stream.isTTY,

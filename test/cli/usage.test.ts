@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -132,6 +133,21 @@ describe("as a process", () => {
     child.stderr.on("data", (text: Buffer) => (stderr += text.toString()));
     const [code] = (await once(child, "close")) as [number | null];
     assert.deepEqual([code, stderr], [0, ""]);
+  });
+
+  test("fails when its output cannot be written", { skip: !existsSync("/dev/full") }, async () => {
+    const full = await open("/dev/full", "w");
+    const launcher = join(import.meta.dirname, "../../src/cli/engine-config.ts");
+    const child = spawn(process.execPath, [launcher, "--list"], {
+      env: { ...process.env, ...unreachable() },
+      stdio: ["ignore", full.fd, "pipe"],
+    });
+    let stderr = "";
+    child.stderr!.on("data", (text: Buffer) => (stderr += text.toString()));
+    const [code] = (await once(child, "close")) as [number | null];
+    await full.close();
+    assert.equal(code, 1);
+    assert.match(stderr, /^error: cannot write the output: /);
   });
 
   test("hands on its exit code", async () => {
