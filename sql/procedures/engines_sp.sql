@@ -50,7 +50,7 @@ begin
   delete from engine_required_scope where fqdn = v_engine_fqdn;
   insert into engine_required_scope (fqdn, scope, alert_period_days) select v_engine_fqdn, s, d from unnest(v_scopes, v_period_days) u(s, d);
   update engine set has_own_scopes = cardinality(v_scopes) > 0 where fqdn = v_engine_fqdn;
-  select string_agg(s || coalesce(format(' (%s days)', d), ''), ', ') into v_told from unnest(v_scopes, v_period_days) u(s, d);
+  select string_agg(s || coalesce(format(' (%s %s)', d, case d when 1 then 'day' else 'days' end), ''), ', ') into v_told from unnest(v_scopes, v_period_days) u(s, d);
   perform log_event('ENGINE_CHANGED', format('%s set the required scopes of engine %s to %s.', v_actor, v_engine_fqdn,
                                              coalesce(v_told, 'those of the option BackupFullScopes')),
                     v_now, v_engine_fqdn, v_actor => v_actor);

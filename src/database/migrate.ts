@@ -86,8 +86,7 @@ async function migrateLocked(client: PoolClient, input: MigrateInput): Promise<M
   assertNotNewer(before, input);
   assertUnchanged(before, source);
   const due = source.migrations.filter(({ version }) => !before.applied.has(version));
-  const proceduresApplied =
-    due.length > 0 || before.proceduresChecksum !== source.proceduresChecksum || before.programVersion !== programVersion;
+  const proceduresApplied = due.length > 0 || before.proceduresChecksum !== source.proceduresChecksum;
   const version = source.migrations.at(-1)?.version ?? 0;
   if (!proceduresApplied) return { applied: [], proceduresApplied, version };
 
@@ -212,7 +211,7 @@ async function readSchemaState(client: PoolClient): Promise<SchemaState> {
 function assertNotNewer(state: SchemaState, { source, programVersion }: Pick<MigrateInput, "source" | "programVersion">): void {
   const newest = Math.max(0, ...state.applied.keys());
   const known = source.migrations.at(-1)?.version ?? 0;
-  if (newest > known || (state.programVersion !== null && isNewer(state.programVersion, programVersion))) {
+  if (newest > known || (state.proceduresChecksum !== source.proceduresChecksum && state.programVersion !== null && isNewer(state.programVersion, programVersion))) {
     throw new BackupAwarenessError(
       "DATABASE_NEWER",
       `the database was migrated by backup-awareness ${state.programVersion ?? "of a later version"} (schema ${newest}); this is ${programVersion} (schema ${known})`,
@@ -243,7 +242,7 @@ export async function schemaStatus(
     assertNotNewer(state, input);
     const target = input.source.migrations.at(-1)?.version ?? 0;
     const version = Math.max(0, ...state.applied.keys());
-    const current = version === target && state.proceduresChecksum === input.source.proceduresChecksum && state.programVersion === input.programVersion;
+    const current = version === target && state.proceduresChecksum === input.source.proceduresChecksum;
     return { version, target, current, programVersion: state.programVersion };
   } finally {
     client.release();

@@ -51,7 +51,7 @@ function explained(error: unknown, invalid: ErrorCode): unknown {
   if (typeof code !== "string") return error;
   const own = ownStates[code];
   if (own) return new BackupAwarenessError(own, error.message, withHint);
-  if (code === "22023" || code === "22007" || code === "22008" || code === "22003" || code === "22021") {
+  if (code === "22023" || code === "22007" || code === "22008" || code === "22003" || code === "22021" || code === "22P02" || code === "22P05") {
     return new BackupAwarenessError(invalid, error.message, withHint);
   }
   if (code === "55P03" || code === "40P01" || code === "57014") return new BackupAwarenessError("DATABASE_BUSY", error.message, withHint);

@@ -112,6 +112,7 @@ for (const server of testServers) {
     test("keeps set options and the own engine when it runs again", async () => {
       await migrate({ pool, ...versions });
       await pool.query("select backup_awareness.set_option('BackupAlertPeriodInDays', '5', 'test')");
+      await pool.query("update backup_awareness.installation set procedures_checksum = 'former'");
       await migrate({ pool, ...versions, ownFqdn: "another.example.com", programVersion: "0.1.1" });
       const { rows } = await pool.query("select value, own_fqdn from backup_awareness.option, backup_awareness.installation where name = 'BackupAlertPeriodInDays'");
       assert.deepEqual(rows, [{ value: 5, own_fqdn: "own.example.com" }]);
@@ -145,8 +146,10 @@ for (const server of testServers) {
       await migrate({ pool, ...versions });
       const older = { ...source, migrations: source.migrations.slice(0, -1), proceduresChecksum: "older" };
       await assert.rejects(migrate({ pool, ...versions, source: older }), refused("DATABASE_NEWER"));
-      await assert.rejects(migrate({ pool, ...versions, programVersion: "0.0.9" }), refused("DATABASE_NEWER"));
-      await assert.rejects(schemaStatus(pool, { ...versions, programVersion: "0.0.9" }), refused("DATABASE_NEWER"));
+      const otherProcedures = { source: { ...source, proceduresChecksum: "older" }, programVersion: "0.0.9" };
+      await assert.rejects(migrate({ pool, ...versions, ...otherProcedures }), refused("DATABASE_NEWER"));
+      await assert.rejects(schemaStatus(pool, otherProcedures), refused("DATABASE_NEWER"));
+      assert.equal((await schemaStatus(pool, { source, programVersion: "0.0.9" })).current, true);
       assert.equal((await schemaStatus(pool, versions)).current, true);
     });
 
