@@ -3,6 +3,7 @@ import type { CommandContext } from "./command-context.ts";
 import { addAlertsCommand } from "./alerts.ts";
 import { addCheckCommand } from "./check.ts";
 import { addDatabaseCommand } from "./database.ts";
+import { addDoctorCommand } from "./doctor.ts";
 import { addEnginesCommand } from "./engines.ts";
 import { addEventsCommand } from "./events.ts";
 import { examples, newProgram } from "./new-program.ts";
@@ -22,6 +23,7 @@ const commands: readonly AddCommand[] = [
   addEnginesCommand,
   addDatabaseCommand,
   addRunCommand,
+  addDoctorCommand,
 ];
 
 /** The program `backup-awareness`: the daemon and the operators' commands. */

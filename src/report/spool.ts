@@ -15,7 +15,7 @@ const reportName = /^(\d{12})-[0-9a-f-]{36}\.json$/;
 const draftPrefix = ".draft-";
 /** A draft so old belongs to a writer that was killed: what it held was never said to be kept. */
 const deadDraftMs = 3_600_000;
-const refusedDirectoryName = "refused";
+export const refusedDirectoryName = "refused";
 
 /** Records a report; throws REPORT_INVALID where the database will never take it, anything else where it may take it later. Recording twice is safe. */
 export type RecordReport = (report: Report) => Promise<unknown>;

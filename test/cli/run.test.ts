@@ -103,7 +103,7 @@ test("another exit code is a failed backup, and is handed on", async () => {
   assert.equal(ended.code, 3);
   const [row] = await logOf("failing", "other.example.com");
   assert.equal(row?.is_passed, false);
-  assert.match(row?.output_message ?? "", /^exit code 3: disk full\n\none\ndisk full$/);
+  assert.match(row.output_message, /^exit code 3: disk full\n\none\ndisk full$/);
 });
 
 test("bytes pass through untouched both ways, a megabyte and more; the report keeps the end as clean text", async () => {
