@@ -1,9 +1,8 @@
 import { createHash, type Hash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
-import { promisify } from "node:util";
-import { constants, zstdCompress } from "node:zlib";
 import { BackupAwarenessError } from "../contract/errors.ts";
 import { encodeArchiveIndex } from "./archive-index.ts";
+import { FrameCodec } from "./frame-codec.ts";
 import { formatChecksumList } from "./checksum-list.ts";
 import { systemErrorText } from "./system-error.ts";
 import { encodeTarHeader, tarBlockBytes, tarPaddingBytes } from "./tar-header.ts";
@@ -13,10 +12,7 @@ import { rawFrame, rawFrameHeaderBytes, skippableFrame } from "./zstd-frame.ts";
 export const frameContentBytes = 1024 * 1024;
 /** Frames at work at once. Two cores are kept busy; more would only hold memory. */
 const framesInFlight = 3;
-const compressionLevel = 1;
 const archiveEndBytes = 2 * tarBlockBytes;
-
-const compress = promisify(zstdCompress);
 
 export const checksumMember = "./sha256sum";
 
@@ -48,6 +44,8 @@ export class ArchiveWriter {
   #frame: Buffer = Buffer.allocUnsafeSlow(frameContentBytes);
   #filled = 0;
   readonly #spareFrames: Buffer[] = [];
+  /** Those that are not at work. */
+  readonly #compressors: FrameCodec[] = [];
   /** One promise for each frame at work, oldest first: each is done when that frame is in the file. */
   readonly #inFlight: Promise<void>[] = [];
 
@@ -120,6 +118,11 @@ export class ArchiveWriter {
     return this.#offset;
   }
 
+  /** Frees what compresses. Calling twice is safe. */
+  close(): void {
+    for (const compressor of this.#compressors.splice(0)) compressor.close();
+  }
+
   #openMember(): OpenMember {
     if (this.#member === null) throw new Error("no member is open");
     return this.#member;
@@ -136,16 +139,13 @@ export class ArchiveWriter {
 
   async #sendFrame(): Promise<void> {
     const content = this.#frame;
-    const compressed = compress(content.subarray(0, this.#filled), {
-      // The whole frame in one go: zlib's default asks for 16 KiB at a time.
-      chunkSize: 256 * 1024,
-      pledgedSrcSize: this.#filled,
-      params: { [constants.ZSTD_c_compressionLevel]: compressionLevel, [constants.ZSTD_c_checksumFlag]: 1 },
-    });
+    const compressor = this.#compressors.pop() ?? FrameCodec.compressor();
+    const compressed = compressor.work(content.subarray(0, this.#filled));
     const before = this.#inFlight.at(-1) ?? Promise.resolve();
-    const written = Promise.all([compressed, before]).then(async ([frame]) => {
+    const written = Promise.all([compressed, before]).then(async ([pieces]) => {
       this.#spareFrames.push(content);
-      await this.#append(frame);
+      this.#compressors.push(compressor);
+      for (const piece of pieces) await this.#append(piece);
     });
     // Whoever awaits it next is told; until then it is no unhandled rejection.
     written.catch(() => undefined);

@@ -56,11 +56,7 @@ export async function findTar(
   });
 }
 
-function packArguments({
-  tar,
-  selection,
-  exclude,
-}: Pick<PackRequest, "tar" | "selection" | "exclude">): string[] {
+function packArguments({ tar, selection, exclude }: Pick<PackRequest, "tar" | "selection" | "exclude">): string[] {
   // Relative to the root and with "./" before it, no name can be taken for an option.
   const names = selection.paths.map(nameInArchive);
   const leftOut = selection.leftOut.map((path) => `--exclude=${nameInArchive(path)}`);

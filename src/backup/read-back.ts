@@ -1,13 +1,11 @@
 import { createHash, type Hash } from "node:crypto";
-import { promisify } from "node:util";
-import { zstdDecompress } from "node:zlib";
 import { BackupAwarenessError } from "../contract/errors.ts";
 import { checksumMember, frameContentBytes } from "./archive-writer.ts";
 import { parseChecksumList, type MemberChecksum } from "./checksum-list.ts";
+import { FrameCodec } from "./frame-codec.ts";
 import { decodeTarHeader, tarBlockBytes, tarPaddingBytes } from "./tar-header.ts";
 import { measureFrame } from "./zstd-frame.ts";
 
-const decompress = promisify(zstdDecompress);
 const framesInFlight = 3;
 /** The index is the one frame that may be larger than a frame of content, and it is small. */
 const largestFrameBytes = 2 * frameContentBytes;
@@ -24,31 +22,41 @@ export async function readBack(
   onBytes: (bytes: number) => void = () => undefined,
 ): Promise<ReadMember[]> {
   const reader = new MemberReader();
-  for await (const content of decompressFrames(chunks, onBytes)) reader.take(content);
+  for await (const pieces of decompressFrames(chunks, onBytes)) {
+    for (const piece of pieces) reader.take(piece);
+  }
   const { members, list } = reader.end();
   compareChecksums(members, list);
   return members;
 }
 
-/** The contents of the frames, in order; some are decompressed ahead. */
+/** The contents of the frames, in order and in pieces; some are decompressed ahead. */
 async function* decompressFrames(
   chunks: AsyncIterable<Buffer>,
   onBytes: (bytes: number) => void,
-): AsyncGenerator<Buffer> {
-  const inFlight: Promise<Buffer>[] = [];
-  for await (const frame of splitFrames(chunks, onBytes)) {
-    const content = decompressFrame(frame);
-    content.catch(() => {
-      // Told when it is awaited.
-    });
-    inFlight.push(content);
-    const first = inFlight.length < framesInFlight ? undefined : inFlight.shift();
-    if (first !== undefined) yield await first;
+): AsyncGenerator<readonly Buffer[]> {
+  const codecs = Array.from({ length: framesInFlight }, () => FrameCodec.decompressor());
+  const inFlight: Promise<readonly Buffer[]>[] = [];
+  try {
+    let turn = 0;
+    for await (const frame of splitFrames(chunks, onBytes)) {
+      const codec = codecs[turn++ % framesInFlight] ?? FrameCodec.decompressor();
+      const content = decompressFrame(codec, frame);
+      content.catch(() => {
+        // Told when it is awaited.
+      });
+      inFlight.push(content);
+      const first = inFlight.length < framesInFlight ? undefined : inFlight.shift();
+      if (first !== undefined) yield await first;
+    }
+    for (const content of inFlight) yield await content;
+  } finally {
+    await Promise.allSettled(inFlight);
+    for (const codec of codecs) codec.close();
   }
-  for (const content of inFlight) yield await content;
 }
 
-type Frame = { readonly bytes: Buffer; readonly contentBytes: number };
+type Frame = { readonly bytes: Buffer; readonly contentBytes: number | null };
 
 async function* splitFrames(chunks: AsyncIterable<Buffer>, onBytes: (bytes: number) => void): AsyncGenerator<Frame> {
   let rest = Buffer.alloc(0);
@@ -59,9 +67,9 @@ async function* splitFrames(chunks: AsyncIterable<Buffer>, onBytes: (bytes: numb
     let start = 0;
     for (let extent = measureFrame(bytes, start); extent !== null; extent = measureFrame(bytes, start)) {
       const end = start + extent.frameBytes;
-      if ((extent.contentBytes ?? Infinity) > frameContentBytes)
+      if ((extent.contentBytes ?? 0) > frameContentBytes)
         throw damaged("a frame is larger than engine-backup makes them");
-      if (!extent.isSkippable) yield { bytes: bytes.subarray(start, end), contentBytes: extent.contentBytes ?? 0 };
+      if (!extent.isSkippable) yield { bytes: bytes.subarray(start, end), contentBytes: extent.contentBytes };
       start = end;
     }
     rest = bytes.subarray(start);
@@ -70,15 +78,17 @@ async function* splitFrames(chunks: AsyncIterable<Buffer>, onBytes: (bytes: numb
   if (rest.length > 0) throw damaged("it ends in the middle of a frame");
 }
 
-async function decompressFrame({ bytes, contentBytes }: Frame): Promise<Buffer> {
-  let content: Buffer;
+async function decompressFrame(codec: FrameCodec, { bytes, contentBytes }: Frame): Promise<readonly Buffer[]> {
+  let pieces: readonly Buffer[];
   try {
-    content = await decompress(bytes, { chunkSize: Math.max(contentBytes, 64) });
+    pieces = await codec.work(bytes);
   } catch (error) {
     throw damaged(`a frame cannot be decompressed (${error instanceof Error ? error.message : String(error)})`);
   }
-  if (content.length !== contentBytes) throw damaged("a frame holds less than it says");
-  return content;
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  if (length > frameContentBytes) throw damaged("a frame is larger than engine-backup makes them");
+  if (contentBytes !== null && length !== contentBytes) throw damaged("a frame holds less than it says");
+  return pieces;
 }
 
 type CurrentMember = {

@@ -70,8 +70,8 @@ class BackupRun {
       `engine-backup ${this.#means.programVersion}, run ${this.#runId}, engine ${this.#request.settings.fqdn}, scopes ${this.#scopeNames().join(", ")}`,
     );
     const place = await this.#takePlace();
+    const writer = new ArchiveWriter(place.unfinished.file, place.path ?? "standard output");
     try {
-      const writer = new ArchiveWriter(place.unfinished.file, place.path ?? "standard output");
       await this.#packAll(place, writer);
       const archive = await this.#completeArchive(place, writer);
       await this.#reportCompleted(archive);
@@ -85,6 +85,7 @@ class BackupRun {
         lostReports: this.#lostReports,
       };
     } finally {
+      writer.close();
       await place.unfinished.file.close();
       await rm(place.unfinished.path, { force: true });
       await place.lock.release();
