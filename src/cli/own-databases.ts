@@ -13,12 +13,15 @@ import { deliverReport } from "../report/deliver-report.ts";
 import { replaySpool, type Replay } from "../report/spool.ts";
 import { homePlaces, type Settings } from "../settings/settings.ts";
 import type { CommandContext } from "./command-context.ts";
+import { firstLine } from "./printable.ts";
 
 /** After a failure to connect, how long the next attempts fail at once: a backup reports several times, and each attempt may take long. */
 const retryAfterMs = 5_000;
 /** A report that the database has not taken by then goes to the spool; recording it again later is safe. */
 const recordTimeoutMs = 60_000;
 const closeTimeoutMs = 10_000;
+/** How much of a reason a warning on the terminal quotes. */
+const longestReason = 300;
 
 /** engine-backup's ways to our own database, which may be away for all or part of a run, and to the databases that it dumps. */
 export class OwnDatabases {
@@ -88,7 +91,7 @@ export class OwnDatabases {
     this.#log.warn(`report "${report.scope} ${report.status}" spooled: ${reason}`);
     if (!this.#hasToldSpooling)
       this.#context.stderr.write(
-        `warning: reports are kept in "${this.#spoolDirectory}" until the database takes them: ${reason}\n`,
+        `warning: reports are kept in "${this.#spoolDirectory}" until the database takes them: ${firstLine(reason, longestReason)}\n`,
       );
     this.#hasToldSpooling = true;
   }
@@ -132,7 +135,8 @@ export class OwnDatabases {
 
   #warn(message: string): void {
     this.#log.warn(message);
-    this.#context.stderr.write(`warning: ${message}\n`);
+    // The log has all of it.
+    this.#context.stderr.write(`warning: ${firstLine(message, longestReason)}\n`);
   }
 }
 
