@@ -8,6 +8,7 @@ import { addEnginesCommand } from "./engines.ts";
 import { addEventsCommand } from "./events.ts";
 import { examples, newProgram } from "./new-program.ts";
 import { addRunCommand } from "./run.ts";
+import { addServiceCommand } from "./service.ts";
 import { addStartCommand } from "./start.ts";
 import { addStatusCommand } from "./status.ts";
 
@@ -24,6 +25,7 @@ const commands: readonly AddCommand[] = [
   addDatabaseCommand,
   addRunCommand,
   addDoctorCommand,
+  addServiceCommand,
 ];
 
 /** The program `backup-awareness`: the daemon and the operators' commands. */
