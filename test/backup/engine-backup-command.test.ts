@@ -54,9 +54,9 @@ function engineBackup(env: Record<string, string>, ...words: string[]): Promise<
   });
 }
 
-/** A pg_dump, newer than the real one, that begins a dump and does not end it. */
+/** A pg_dump, newer than the real one, that begins a dump and does not end it until nobody reads it. */
 async function hangingPgDump(directory: string): Promise<void> {
-  const script = `#!/bin/sh\ncase $1 in --version) echo "pg_dump (PostgreSQL) ${server.major}.99";; *) printf PGDMP; exec sleep 600;; esac\n`;
+  const script = `#!/bin/sh\ncase $1 in --version) echo "pg_dump (PostgreSQL) ${server.major}.99";; *) printf PGDMP; while printf x; do sleep 0.2; done;; esac\n`;
   await writeFile(join(directory, "bin", "pg_dump"), script, { mode: 0o755 });
 }
 
