@@ -35,12 +35,25 @@ async function benchReports(serverUrl: string): Promise<void> {
         ]);
       }
       const throughput = await reportsPerSecond(database, 8, 10_000);
-      console.log(`${history.toLocaleString("en")} rows of history: ${throughput.toFixed(0)} reports per second over 8 connections, each waiting for the disk`);
+      console.log(
+        `${history.toLocaleString("en")} rows of history: ${throughput.toFixed(0)} reports per second over 8 connections, each waiting for the disk`,
+      );
     } finally {
       await database.drop();
     }
   }
-  printTable(["history", "waits for disk", "LogEngineBackupEvent median", "p99", "plain INSERT median", "p99", "ratio of medians"], rows);
+  printTable(
+    [
+      "history",
+      "waits for disk",
+      "LogEngineBackupEvent median",
+      "p99",
+      "plain INSERT median",
+      "p99",
+      "ratio of medians",
+    ],
+    rows,
+  );
   console.log(`median with ten million rows against ten thousand: ${ratio(medians[1] ?? NaN, medians[0] ?? NaN)}`);
 }
 
@@ -90,7 +103,11 @@ async function dropIndexes(client: pg.Client, tables: readonly string[]): Promis
 }
 
 /** One report, one plain INSERT, in turn, so that both meet the same machine. */
-async function timeReports(client: pg.Client, durable: boolean, count: number): Promise<{ report: number[]; insert: number[] }> {
+async function timeReports(
+  client: pg.Client,
+  durable: boolean,
+  count: number,
+): Promise<{ report: number[]; insert: number[] }> {
   await client.query(`set synchronous_commit = ${durable ? "on" : "off"}`);
   await client.query("create table if not exists plain (like engine_backup_log)");
   const times = { report: [] as number[], insert: [] as number[] };
@@ -101,7 +118,11 @@ async function timeReports(client: pg.Client, durable: boolean, count: number): 
     const began = performance.now();
     await client.query({ name: "report", text: "select LogEngineBackupEvent($1, $2, $3, $4, $5, $6)", values });
     const between = performance.now();
-    await client.query({ name: "insert", text: "insert into plain values ($1, $2, $3::integer = 1, $4, $5, $6)", values });
+    await client.query({
+      name: "insert",
+      text: "insert into plain values ($1, $2, $3::integer = 1, $4, $5, $6)",
+      values,
+    });
     const ended = performance.now();
     if (i >= warmUp) {
       times.report.push(between - began);
@@ -140,11 +161,23 @@ async function benchChecks(serverUrl: string): Promise<void> {
       await withClient(database, async (client) => {
         await makeEngines(client, engines);
         const idle = await timeChecks(client, 200, "1 hour");
-        rows.push([engines.toLocaleString("en"), "nothing", `${median(idle).toFixed(2)} ms`, `${percentile(idle, 99).toFixed(2)} ms`]);
+        rows.push([
+          engines.toLocaleString("en"),
+          "nothing",
+          `${median(idle).toFixed(2)} ms`,
+          `${percentile(idle, 99).toFixed(2)} ms`,
+        ]);
         if (engines > 10_000) {
           const turning = await timeChecks(client, 1, "2 days");
-          const { rows: raised } = await client.query<{ count: string }>("select count(*) from alert where type = 'ENGINE_NO_WARM_BACKUP' and cleared_at is null");
-          rows.push([engines.toLocaleString("en"), `${Number(raised[0]?.count).toLocaleString("en")} engines newly stale`, `${median(turning).toFixed(0)} ms`, "once"]);
+          const { rows: raised } = await client.query<{ count: string }>(
+            "select count(*) from alert where type = 'ENGINE_NO_WARM_BACKUP' and cleared_at is null",
+          );
+          rows.push([
+            engines.toLocaleString("en"),
+            `${Number(raised[0]?.count).toLocaleString("en")} engines newly stale`,
+            `${median(turning).toFixed(0)} ms`,
+            "once",
+          ]);
         }
       });
     } finally {
@@ -180,7 +213,10 @@ async function timeChecks(client: pg.Client, count: number, later: string): Prom
   return times;
 }
 
-async function withClient<Result>(database: BenchDatabase, work: (client: pg.Client) => Promise<Result>): Promise<Result> {
+async function withClient<Result>(
+  database: BenchDatabase,
+  work: (client: pg.Client) => Promise<Result>,
+): Promise<Result> {
   const client = new pg.Client({ connectionString: database.url });
   await client.connect();
   try {

@@ -12,7 +12,12 @@ export async function createBenchDatabase(serverUrl: string): Promise<BenchDatab
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
   const pool = new pg.Pool({ connectionString: url.href });
-  await migrate({ pool, source: await readSchemaSource(join(import.meta.dirname, "../sql")), ownFqdn: "own.example.com", programVersion: "0.1.0" });
+  await migrate({
+    pool,
+    source: await readSchemaSource(join(import.meta.dirname, "../sql")),
+    ownFqdn: "own.example.com",
+    programVersion: "0.1.0",
+  });
   await pool.end();
   return { url: url.href, drop: () => onServer(serverUrl, `drop database ${name} with (force)`) };
 }

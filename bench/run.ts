@@ -15,7 +15,9 @@ const started = await startTestServers({ durable: true });
 try {
   const server = started.servers[0];
   if (!server) throw new Error("no PostgreSQL server");
-  console.log(`${cpus().length} × ${cpus()[0]?.model ?? "CPU"}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Node ${process.version}, PostgreSQL ${server.major}\n`);
+  console.log(
+    `${cpus().length} × ${cpus()[0]?.model ?? "CPU"}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Node ${process.version}, PostgreSQL ${server.major}\n`,
+  );
   for (const [name, bench] of Object.entries(benches)) {
     if (names.length === 0 || names.includes(name)) await bench({ serverUrl: server.superuserUrl });
   }

@@ -7,7 +7,9 @@ import type pg from "pg";
 export async function schemaSnapshot(client: pg.ClientBase): Promise<string> {
   const { rows } = await client.query<{ section: string; line: string }>(snapshotQuery);
   const sections = Map.groupBy(rows, ({ section }) => section);
-  return [...sections].map(([section, lines]) => [`## ${section}`, ...lines.map(({ line }) => line)].join("\n") + "\n").join("\n");
+  return [...sections]
+    .map(([section, lines]) => [`## ${section}`, ...lines.map(({ line }) => line)].join("\n") + "\n")
+    .join("\n");
 }
 
 const snapshotQuery = `

@@ -1,7 +1,7 @@
 import type { CheckRecord } from "../database/check.ts";
 
 /** A check counts as overdue when it is later than this: a restart, a long queue or a busy machine are no news. */
-export const checkGraceMs = 10 * 60_000;
+const checkGraceMs = 10 * 60_000;
 
 export type CheckSchedule = {
   /** null: the feature is disabled, or no check has run yet. */
@@ -10,7 +10,9 @@ export type CheckSchedule = {
 };
 
 /** When the next check is due, and whether it should have run already. */
-export function checkSchedule(record: Pick<CheckRecord, "installedAt" | "checkedAt" | "periodHours" | "now">): CheckSchedule {
+export function checkSchedule(
+  record: Pick<CheckRecord, "installedAt" | "checkedAt" | "periodHours" | "now">,
+): CheckSchedule {
   if (record.periodHours === null) return { nextCheckAt: null, overdue: false };
   if (record.checkedAt === null) {
     return { nextCheckAt: null, overdue: record.now.getTime() > record.installedAt.getTime() + checkGraceMs };

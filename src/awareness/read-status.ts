@@ -19,7 +19,11 @@ const neverReported: ScopeStatus = {
  */
 export async function readStatus(pool: Pool, hostFqdn: string, fqdns: readonly string[] | null): Promise<Status> {
   const record = await readCheckRecord(pool);
-  const [engines, scopes, alerts] = [await readEngines(pool, fqdns), await readScopes(pool, fqdns), await readAlerts(pool, { fqdns })];
+  const [engines, scopes, alerts] = [
+    await readEngines(pool, fqdns),
+    await readScopes(pool, fqdns),
+    await readAlerts(pool, { fqdns }),
+  ];
   const schedule = checkSchedule(record);
   const alertsByEngine = Map.groupBy(alerts, ({ fqdn }) => fqdn);
   return {
@@ -28,28 +32,26 @@ export async function readStatus(pool: Pool, hostFqdn: string, fqdns: readonly s
     checked_at: record.checkedAt?.toISOString() ?? null,
     next_check_at: schedule.nextCheckAt?.toISOString() ?? null,
     check_overdue: schedule.overdue,
-    engines: engines.map(
-      (engine): EngineStatus => ({
-        fqdn: engine.fqdn,
-        state: engine.state,
-        since: engine.since.toISOString(),
-        full_backup_at: engine.fullBackupAt?.toISOString() ?? null,
-        stale_at: engine.staleAt?.toISOString() ?? null,
-        required_scopes: engine.required.map(({ scope }) => scope),
-        required_period_days: Object.fromEntries(engine.required.map(({ scope, periodDays }) => [scope, periodDays])),
-        scopes: {
-          ...Object.fromEntries(engine.required.map(({ scope }) => [scope, neverReported])),
-          ...Object.fromEntries(scopes.get(engine.fqdn) ?? []),
-        },
-        alerts: (alertsByEngine.get(engine.fqdn) ?? []).map((alert) => ({
-          id: alert.id,
-          type: alert.type,
-          scope: alert.scope,
-          raised_at: alert.raisedAt.toISOString(),
-          dismissed_at: alert.dismissedAt?.toISOString() ?? null,
-          message: alert.message,
-        })),
-      }),
-    ),
+    engines: engines.map((engine): EngineStatus => ({
+      fqdn: engine.fqdn,
+      state: engine.state,
+      since: engine.since.toISOString(),
+      full_backup_at: engine.fullBackupAt?.toISOString() ?? null,
+      stale_at: engine.staleAt?.toISOString() ?? null,
+      required_scopes: engine.required.map(({ scope }) => scope),
+      required_period_days: Object.fromEntries(engine.required.map(({ scope, periodDays }) => [scope, periodDays])),
+      scopes: {
+        ...Object.fromEntries(engine.required.map(({ scope }) => [scope, neverReported])),
+        ...Object.fromEntries(scopes.get(engine.fqdn) ?? []),
+      },
+      alerts: (alertsByEngine.get(engine.fqdn) ?? []).map((alert) => ({
+        id: alert.id,
+        type: alert.type,
+        scope: alert.scope,
+        raised_at: alert.raisedAt.toISOString(),
+        dismissed_at: alert.dismissedAt?.toISOString() ?? null,
+        message: alert.message,
+      })),
+    })),
   };
 }

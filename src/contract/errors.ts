@@ -2,6 +2,7 @@
  * Every error that this program raises on purpose: its HTTP status, its exit code (design of the exit codes:
  * 0 done, 1 it failed, 2 wrong usage) and what it means. docs/errors.md is compared with it by a test.
  */
+// prettier-ignore
 export const errorCatalogue = {
   USAGE: { httpStatus: 400, exitCode: 2, meaning: "a command was called with words it does not know" },
   SETTINGS_INVALID: { httpStatus: 500, exitCode: 1, meaning: "config.toml or the environment holds a setting that cannot be used" },

@@ -62,7 +62,10 @@ export async function readAlerts(pool: Pool, filter: AlertFilter = {}): Promise<
 /** Marks an open alert as seen; it stays open. Returns whether that was new. @throws ALERT_UNKNOWN */
 export async function dismissAlert(pool: Pool, id: number, actor: string, note: string | null): Promise<boolean> {
   return callProcedure("ALERT_UNKNOWN", async () => {
-    const { rows } = await pool.query<{ is_new: boolean }>("select backup_awareness.dismiss_alert($1, $2, $3) as is_new", [id, actor, note]);
+    const { rows } = await pool.query<{ is_new: boolean }>(
+      "select backup_awareness.dismiss_alert($1, $2, $3) as is_new",
+      [id, actor, note],
+    );
     return rows[0]?.is_new ?? false;
   });
 }

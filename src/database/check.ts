@@ -6,9 +6,13 @@ import { callProcedure } from "./procedure-errors.ts";
  *
  * @returns numbers of the alerts that were raised and cleared
  */
-export async function runCheck(pool: Pool): Promise<{ readonly raised: readonly number[]; readonly cleared: readonly number[] }> {
+export async function runCheck(
+  pool: Pool,
+): Promise<{ readonly raised: readonly number[]; readonly cleared: readonly number[] }> {
   return callProcedure("INTERNAL", async () => {
-    const { rows } = await pool.query<{ raised: string[]; cleared: string[] }>("select raised, cleared from backup_awareness.run_check()");
+    const { rows } = await pool.query<{ raised: string[]; cleared: string[] }>(
+      "select raised, cleared from backup_awareness.run_check()",
+    );
     return { raised: (rows[0]?.raised ?? []).map(Number), cleared: (rows[0]?.cleared ?? []).map(Number) };
   });
 }

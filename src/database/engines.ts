@@ -12,18 +12,28 @@ export type RequiredScope = {
 /** Makes an engine known that has never reported. Returns false where it was known. @throws ENGINE_INVALID */
 export async function addEngine(pool: Pool, fqdn: string, actor: string): Promise<boolean> {
   return callProcedure("ENGINE_INVALID", async () => {
-    const { rows } = await pool.query<{ is_new: boolean }>("select backup_awareness.add_engine($1, $2) as is_new", [fqdn, actor]);
+    const { rows } = await pool.query<{ is_new: boolean }>("select backup_awareness.add_engine($1, $2) as is_new", [
+      fqdn,
+      actor,
+    ]);
     return rows[0]?.is_new ?? false;
   });
 }
 
 /** Forgets an engine; what was logged of it stays. @throws ENGINE_UNKNOWN */
 export async function removeEngine(pool: Pool, fqdn: string, actor: string): Promise<void> {
-  await callProcedure("ENGINE_INVALID", () => pool.query("select backup_awareness.remove_engine($1, $2)", [fqdn, actor]));
+  await callProcedure("ENGINE_INVALID", () =>
+    pool.query("select backup_awareness.remove_engine($1, $2)", [fqdn, actor]),
+  );
 }
 
 /** Sets what a full backup of an engine must cover; an empty list: the option BackupFullScopes. @throws ENGINE_UNKNOWN, ENGINE_INVALID */
-export async function setRequiredScopes(pool: Pool, fqdn: string, required: readonly RequiredScope[], actor: string): Promise<void> {
+export async function setRequiredScopes(
+  pool: Pool,
+  fqdn: string,
+  required: readonly RequiredScope[],
+  actor: string,
+): Promise<void> {
   await callProcedure("ENGINE_INVALID", () =>
     pool.query("select backup_awareness.set_required_scopes($1, $2, $3, $4)", [
       fqdn,
@@ -37,7 +47,9 @@ export async function setRequiredScopes(pool: Pool, fqdn: string, required: read
 /** Says which engine a report without an FQDN is about. Returns whether that is new. @throws ENGINE_INVALID */
 export async function setOwnEngine(pool: Pool, fqdn: string): Promise<boolean> {
   return callProcedure("ENGINE_INVALID", async () => {
-    const { rows } = await pool.query<{ is_new: boolean }>("select backup_awareness.set_own_engine($1) as is_new", [fqdn]);
+    const { rows } = await pool.query<{ is_new: boolean }>("select backup_awareness.set_own_engine($1) as is_new", [
+      fqdn,
+    ]);
     return rows[0]?.is_new ?? false;
   });
 }
@@ -76,7 +88,10 @@ export async function readEngines(pool: Pool, fqdns: readonly string[] | null): 
 }
 
 /** What is known of each scope of these engines, or of all: engine → scope → status. */
-export async function readScopes(pool: Pool, fqdns: readonly string[] | null): Promise<ReadonlyMap<string, ReadonlyMap<string, ScopeStatus>>> {
+export async function readScopes(
+  pool: Pool,
+  fqdns: readonly string[] | null,
+): Promise<ReadonlyMap<string, ReadonlyMap<string, ScopeStatus>>> {
   return callProcedure("ENGINE_INVALID", async () => {
     const { rows } = await pool.query<{
       fqdn: string;

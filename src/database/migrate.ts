@@ -9,7 +9,12 @@ import { optionDefinitions } from "../contract/option.ts";
 import { isNewer } from "./program-version.ts";
 
 /** An immutable step of the schema, `sql/migrations/NNNN_verb_object.sql`. */
-export type Migration = { readonly version: number; readonly name: string; readonly sql: string; readonly checksum: string };
+export type Migration = {
+  readonly version: number;
+  readonly name: string;
+  readonly sql: string;
+  readonly checksum: string;
+};
 
 /** Everything that `migrate` applies, as read from the folder `sql`. */
 export type SchemaSource = {
@@ -39,7 +44,9 @@ export async function readSchemaSource(sqlDirectory: string): Promise<SchemaSour
     const sql = await read("migrations", file);
     migrations.push({ version: Number(match[1]), name: file.replace(/\.sql$/, ""), sql, checksum: sha256(sql) });
   }
-  const procedureFiles = (await readdir(join(sqlDirectory, "procedures"))).filter((file) => file.endsWith("_sp.sql")).sort();
+  const procedureFiles = (await readdir(join(sqlDirectory, "procedures")))
+    .filter((file) => file.endsWith("_sp.sql"))
+    .sort();
   const procedures = (await Promise.all(procedureFiles.map((file) => read("procedures", file)))).join("\n");
   const grants = await read("grants.sql");
   return {
@@ -113,10 +120,14 @@ async function migrateLocked(client: PoolClient, input: MigrateInput): Promise<M
   }
   await applyProcedures(client, source);
   await client.query("select declare_event_types($1)", [
-    JSON.stringify(Object.entries(eventTypes).map(([name, { code, severity }]) => ({ name, code, severity: severities[severity] }))),
+    JSON.stringify(
+      Object.entries(eventTypes).map(([name, { code, severity }]) => ({ name, code, severity: severities[severity] })),
+    ),
   ]);
   await client.query("select declare_options($1)", [
-    JSON.stringify(optionDefinitions.map(({ defaultValue, ...definition }) => ({ ...definition, default: defaultValue }))),
+    JSON.stringify(
+      optionDefinitions.map(({ defaultValue, ...definition }) => ({ ...definition, default: defaultValue })),
+    ),
   ]);
   await client.query(
     `insert into installation (installed_at, program_version, procedures_checksum) values (now(), $1, $2)
@@ -174,7 +185,12 @@ async function migrateJobQueue(client: PoolClient, pool: Pool): Promise<void> {
   await client.query(`grant create on database ${database} to backup_awareness`);
   const options = (pool as Pool & { options: PoolConfig }).options;
   // A pool hides its password from a spread.
-  const queuePool = new Pool({ ...options, ...(options.password === undefined ? {} : { password: options.password }), max: 1, options: "-c role=backup_awareness" });
+  const queuePool = new Pool({
+    ...options,
+    ...(options.password === undefined ? {} : { password: options.password }),
+    max: 1,
+    options: "-c role=backup_awareness",
+  });
   queuePool.on("error", () => undefined);
   queuePool.on("connect", (connection) => connection.on("error", () => undefined));
   try {
@@ -193,7 +209,9 @@ type SchemaState = {
 
 /** What is installed; nothing at all in a database that was never migrated. */
 async function readSchemaState(client: PoolClient): Promise<SchemaState> {
-  const { rows: found } = await client.query<{ exists: boolean }>("select to_regclass('backup_awareness.installation') is not null as exists");
+  const { rows: found } = await client.query<{ exists: boolean }>(
+    "select to_regclass('backup_awareness.installation') is not null as exists",
+  );
   if (!found[0]?.exists) return { applied: new Map(), proceduresChecksum: null, programVersion: null };
   const { rows: migrations } = await client.query<{ version: number; name: string; checksum: string }>(
     "select version, name, checksum from backup_awareness.migration order by version",
@@ -208,10 +226,18 @@ async function readSchemaState(client: PoolClient): Promise<SchemaState> {
   };
 }
 
-function assertNotNewer(state: SchemaState, { source, programVersion }: Pick<MigrateInput, "source" | "programVersion">): void {
+function assertNotNewer(
+  state: SchemaState,
+  { source, programVersion }: Pick<MigrateInput, "source" | "programVersion">,
+): void {
   const newest = Math.max(0, ...state.applied.keys());
   const known = source.migrations.at(-1)?.version ?? 0;
-  if (newest > known || (state.proceduresChecksum !== source.proceduresChecksum && state.programVersion !== null && isNewer(state.programVersion, programVersion))) {
+  if (
+    newest > known ||
+    (state.proceduresChecksum !== source.proceduresChecksum &&
+      state.programVersion !== null &&
+      isNewer(state.programVersion, programVersion))
+  ) {
     throw new BackupAwarenessError(
       "DATABASE_NEWER",
       `the database was migrated by backup-awareness ${state.programVersion ?? "of a later version"} (schema ${newest}); this is ${programVersion} (schema ${known})`,
@@ -224,9 +250,13 @@ function assertUnchanged(state: SchemaState, source: SchemaSource): void {
   for (const migration of source.migrations) {
     const applied = state.applied.get(migration.version);
     if (applied && applied.checksum !== migration.checksum) {
-      throw new BackupAwarenessError("MIGRATION_CHANGED", `sql/migrations/${migration.name}.sql is not what was applied to this database as ${applied.name}`, {
-        hint: "Migrations are immutable: put the file back and write a new one.",
-      });
+      throw new BackupAwarenessError(
+        "MIGRATION_CHANGED",
+        `sql/migrations/${migration.name}.sql is not what was applied to this database as ${applied.name}`,
+        {
+          hint: "Migrations are immutable: put the file back and write a new one.",
+        },
+      );
     }
   }
 }
@@ -235,7 +265,12 @@ function assertUnchanged(state: SchemaState, source: SchemaSource): void {
 export async function schemaStatus(
   pool: Pool,
   input: Pick<MigrateInput, "source" | "programVersion">,
-): Promise<{ readonly version: number; readonly target: number; readonly current: boolean; readonly programVersion: string | null }> {
+): Promise<{
+  readonly version: number;
+  readonly target: number;
+  readonly current: boolean;
+  readonly programVersion: string | null;
+}> {
   const client = await pool.connect();
   try {
     const state = await readSchemaState(client);
@@ -258,10 +293,14 @@ function explainRights(error: unknown): unknown {
     });
   }
   if (error.code === "55P03") {
-    return new BackupAwarenessError("DATABASE_BUSY", "a table of Backup Awareness was locked by another session for 30 seconds", {
-      hint: "Look for a session in state \"idle in transaction\" in pg_stat_activity, and try again.",
-      cause: error,
-    });
+    return new BackupAwarenessError(
+      "DATABASE_BUSY",
+      "a table of Backup Awareness was locked by another session for 30 seconds",
+      {
+        hint: 'Look for a session in state "idle in transaction" in pg_stat_activity, and try again.',
+        cause: error,
+      },
+    );
   }
   return error;
 }

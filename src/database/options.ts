@@ -16,7 +16,13 @@ export type Option = {
 /** Every option, in the order of the one table that declares them. */
 export async function readOptions(pool: Pool): Promise<readonly Option[]> {
   return callProcedure("OPTION_INVALID", async () => {
-    const { rows } = await pool.query<{ name: string; value: OptionValue; is_set: boolean; changed_at: Date | null; changed_by: string | null }>(
+    const { rows } = await pool.query<{
+      name: string;
+      value: OptionValue;
+      is_set: boolean;
+      changed_at: Date | null;
+      changed_by: string | null;
+    }>(
       `select name, coalesce(value, default_value) as value, value is not null as is_set, changed_at, changed_by
        from backup_awareness.option`,
     );
@@ -54,11 +60,10 @@ export async function setOption(pool: Pool, name: string, value: OptionValue | n
     throw new BackupAwarenessError("OPTION_INVALID", `option ${name}: ${json.slice(0, 200)} has a NUL character`);
   }
   return callProcedure("OPTION_INVALID", async () => {
-    const { rows } = await pool.query<{ changed: boolean }>("select backup_awareness.set_option($1, $2, $3) as changed", [
-      name,
-      value === null ? null : json,
-      actor,
-    ]);
+    const { rows } = await pool.query<{ changed: boolean }>(
+      "select backup_awareness.set_option($1, $2, $3) as changed",
+      [name, value === null ? null : json, actor],
+    );
     return rows[0]?.changed ?? false;
   });
 }

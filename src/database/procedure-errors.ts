@@ -8,7 +8,15 @@ const ownStates: Readonly<Record<string, ErrorCode>> = {
 };
 
 const unreachableCodes = new Set([
-  "ECONNREFUSED", "ECONNRESET", "ENOENT", "ENOTFOUND", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "EPIPE", "EAI_AGAIN",
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "ENOENT",
+  "ENOTFOUND",
+  "ETIMEDOUT",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "EPIPE",
+  "EAI_AGAIN",
 ]);
 
 type CodedError = Error & { readonly code?: unknown; readonly hint?: unknown; readonly errors?: readonly unknown[] };
@@ -21,9 +29,17 @@ export function isUnreachable(error: unknown): boolean {
   if (errors?.some(isUnreachable)) return true;
   if (typeof code === "string") {
     // Class 08: connection; 57P01 to 57P03: shut down, crashed, starting; 53300: no connection left; 25006: a standby.
-    return unreachableCodes.has(code) || code.startsWith("08") || /^57P0[1-5]$/.test(code) || code === "53300" || code === "25006";
+    return (
+      unreachableCodes.has(code) ||
+      code.startsWith("08") ||
+      /^57P0[1-5]$/.test(code) ||
+      code === "53300" ||
+      code === "25006"
+    );
   }
-  return /connection (terminated|ended)|client has encountered a connection error|timeout (expired|exceeded)|client was closed/i.test(message);
+  return /connection (terminated|ended)|client has encountered a connection error|timeout (expired|exceeded)|client was closed/i.test(
+    message,
+  );
 }
 
 /**
@@ -51,10 +67,19 @@ function explained(error: unknown, invalid: ErrorCode): unknown {
   if (typeof code !== "string") return error;
   const own = ownStates[code];
   if (own) return new BackupAwarenessError(own, error.message, withHint);
-  if (code === "22023" || code === "22007" || code === "22008" || code === "22003" || code === "22021" || code === "22P02" || code === "22P05") {
+  if (
+    code === "22023" ||
+    code === "22007" ||
+    code === "22008" ||
+    code === "22003" ||
+    code === "22021" ||
+    code === "22P02" ||
+    code === "22P05"
+  ) {
     return new BackupAwarenessError(invalid, error.message, withHint);
   }
-  if (code === "55P03" || code === "40P01" || code === "57014") return new BackupAwarenessError("DATABASE_BUSY", error.message, withHint);
+  if (code === "55P03" || code === "40P01" || code === "57014")
+    return new BackupAwarenessError("DATABASE_BUSY", error.message, withHint);
   if (code === "42501") {
     return new BackupAwarenessError("DATABASE_RIGHTS", `the database role may not do this: ${error.message}`, {
       hint: "`grant backup_awareness to` the login that this program uses.",
@@ -62,10 +87,14 @@ function explained(error: unknown, invalid: ErrorCode): unknown {
     });
   }
   if (code === "3F000" || code === "42883" || code === "42P01") {
-    return new BackupAwarenessError("DATABASE_OLDER", `the database has not been migrated to this program's version: ${error.message}`, {
-      hint: "Run `backup-awareness database migrate`.",
-      cause: error,
-    });
+    return new BackupAwarenessError(
+      "DATABASE_OLDER",
+      `the database has not been migrated to this program's version: ${error.message}`,
+      {
+        hint: "Run `backup-awareness database migrate`.",
+        cause: error,
+      },
+    );
   }
   return error;
 }

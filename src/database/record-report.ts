@@ -11,7 +11,8 @@ import { callProcedure } from "./procedure-errors.ts";
  * @throws REPORT_INVALID, DATABASE_UNREACHABLE, DATABASE_BUSY
  */
 export async function recordReport(pool: Pool, report: Report): Promise<boolean> {
-  if (Number.isNaN(report.doneAt.getTime())) throw new BackupAwarenessError("REPORT_INVALID", "argument v_done_at: is not a moment");
+  if (Number.isNaN(report.doneAt.getTime()))
+    throw new BackupAwarenessError("REPORT_INVALID", "argument v_done_at: is not a moment");
   return callProcedure("REPORT_INVALID", async () => {
     const { rows } = await pool.query<{ is_new: boolean }>(
       "select backup_awareness.record_report($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) as is_new",
@@ -34,6 +35,6 @@ export async function recordReport(pool: Pool, report: Report): Promise<boolean>
 }
 
 /** PostgreSQL's text cannot hold U+0000; a tool's output can. It becomes the replacement character. */
-export function withoutNul(text: string): string {
+function withoutNul(text: string): string {
   return text.replaceAll("\0", "\u{FFFD}");
 }

@@ -29,7 +29,10 @@ export class AwarenessModel {
   /** Whether it was new. */
   report(report: ModelReport): boolean {
     const same = (other: ModelReport) =>
-      other.fqdn === report.fqdn && other.scope === report.scope && other.status === report.status && other.doneAt === report.doneAt;
+      other.fqdn === report.fqdn &&
+      other.scope === report.scope &&
+      other.status === report.status &&
+      other.doneAt === report.doneAt;
     if (this.#everything.some(same)) return false;
     this.#everything.push(report);
     this.reports.push(report);
@@ -53,7 +56,9 @@ export class AwarenessModel {
   }
 
   lastSuccess(fqdn: string, scope: string): number | null {
-    const times = this.reports.filter((r) => r.fqdn === fqdn && r.scope === scope && r.status === "completed").map(effective);
+    const times = this.reports
+      .filter((r) => r.fqdn === fqdn && r.scope === scope && r.status === "completed")
+      .map(effective);
     return times.length === 0 ? null : Math.max(...times);
   }
 
@@ -65,7 +70,9 @@ export class AwarenessModel {
   staleAt(fqdn: string): number | null {
     if (this.fullBackupAt(fqdn) === null) return null;
     return Math.min(
-      ...[...this.required(fqdn)].map(([scope, days]) => (this.lastSuccess(fqdn, scope) ?? NaN) + (days ?? this.alertPeriodDays) * 24 * hourMs),
+      ...[...this.required(fqdn)].map(
+        ([scope, days]) => (this.lastSuccess(fqdn, scope) ?? NaN) + (days ?? this.alertPeriodDays) * 24 * hourMs,
+      ),
     );
   }
 
@@ -94,7 +101,10 @@ export class AwarenessModel {
 
   /** What an engine's alerts become whenever somebody looks at it: a report of its own, a check, a changed option. */
   settle(fqdn: string, now: number): void {
-    const warnings: Record<string, Warning> = { no_full_backup: "ENGINE_NO_FULL_BACKUP", stale: "ENGINE_NO_WARM_BACKUP" };
+    const warnings: Record<string, Warning> = {
+      no_full_backup: "ENGINE_NO_FULL_BACKUP",
+      stale: "ENGINE_NO_WARM_BACKUP",
+    };
     const scopes = new Set(this.reports.filter((r) => r.fqdn === fqdn).map((r) => r.scope));
     const stalled = [...scopes].filter((scope) => {
       const since = this.runningSince(fqdn, scope);

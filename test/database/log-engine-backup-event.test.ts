@@ -8,7 +8,14 @@ import { recordReport } from "../../src/database/record-report.ts";
 import { createMigratedDatabase, type MigratedDatabase } from "../support/migrated-database.ts";
 import { testServers } from "../support/servers.ts";
 
-type LogRow = { scope: string; done_at: Date; is_passed: boolean; output_message: string | null; fqdn: string; log_path: string | null };
+type LogRow = {
+  scope: string;
+  done_at: Date;
+  is_passed: boolean;
+  output_message: string | null;
+  fqdn: string;
+  log_path: string | null;
+};
 
 const at = new Date("2026-03-01T12:00:00.000Z");
 
@@ -33,16 +40,33 @@ for (const server of testServers) {
         truncate audit_log`);
     });
 
-    const report = (...values: readonly unknown[]) => pool.query("select LogEngineBackupEvent($1, $2, $3, $4, $5, $6)", [...values]);
-    const log = async () => (await pool.query<LogRow>("select * from engine_backup_log order by done_at, scope, fqdn, is_passed")).rows;
-    const events = async () => (await pool.query<{ log_type_name: string }>("select log_type_name from audit_log order by id")).rows.map((row) => row.log_type_name);
-    const openAlerts = async () => (await pool.query<{ type: string; fqdn: string }>("select type, fqdn from alert where cleared_at is null order by 2, 1")).rows;
+    const report = (...values: readonly unknown[]) =>
+      pool.query("select LogEngineBackupEvent($1, $2, $3, $4, $5, $6)", [...values]);
+    const log = async () =>
+      (await pool.query<LogRow>("select * from engine_backup_log order by done_at, scope, fqdn, is_passed")).rows;
+    const events = async () =>
+      (await pool.query<{ log_type_name: string }>("select log_type_name from audit_log order by id")).rows.map(
+        (row) => row.log_type_name,
+      );
+    const openAlerts = async () =>
+      (
+        await pool.query<{ type: string; fqdn: string }>(
+          "select type, fqdn from alert where cleared_at is null order by 2, 1",
+        )
+      ).rows;
 
     test("records a completed and a failed report as they were given", async () => {
       await report("db", at, 1, "all 'good'\n100 %s \\ 🙂", "a.example.com", "/var/log/x.log");
       await report("files", at, -1, null, "a.example.com", null);
       assert.deepEqual(await log(), [
-        { scope: "db", done_at: at, is_passed: true, output_message: "all 'good'\n100 %s \\ 🙂", fqdn: "a.example.com", log_path: "/var/log/x.log" },
+        {
+          scope: "db",
+          done_at: at,
+          is_passed: true,
+          output_message: "all 'good'\n100 %s \\ 🙂",
+          fqdn: "a.example.com",
+          log_path: "/var/log/x.log",
+        },
         { scope: "files", done_at: at, is_passed: false, output_message: null, fqdn: "a.example.com", log_path: null },
       ]);
     });
@@ -50,7 +74,12 @@ for (const server of testServers) {
     test("keeps a started report out of the log, and in the events and the engine's state", async () => {
       await report("db", at, 0, "", "a.example.com", "");
       assert.deepEqual(await log(), []);
-      assert.deepEqual(await events(), ["ENGINE_ADDED", "ENGINE_NO_FULL_BACKUP", "ENGINE_BACKUP_STARTED", "ENGINE_BACKUP_STALLED"]);
+      assert.deepEqual(await events(), [
+        "ENGINE_ADDED",
+        "ENGINE_NO_FULL_BACKUP",
+        "ENGINE_BACKUP_STARTED",
+        "ENGINE_BACKUP_STALLED",
+      ]);
       const { rows } = await pool.query<{ running_since: Date }>("select running_since from engine_scope");
       assert.deepEqual(rows[0]?.running_since, at);
     });
@@ -68,19 +97,42 @@ for (const server of testServers) {
     test("takes reports of one scope from two engines at the same instant", async () => {
       await report("db", at, 1, "", "a.example.com", "");
       await report("db", at, 1, "", "b.example.com", "");
-      assert.deepEqual((await log()).map(({ fqdn }) => fqdn), ["a.example.com", "b.example.com"]);
+      assert.deepEqual(
+        (await log()).map(({ fqdn }) => fqdn),
+        ["a.example.com", "b.example.com"],
+      );
     });
 
     test("takes an empty or null FQDN for this database's own engine, in lower case", async () => {
       await report("db", at, 1, "", "", "");
       await report("files", at, 1, "", null, "");
-      assert.deepEqual((await log()).map(({ fqdn }) => fqdn), ["own.example.com", "own.example.com"]);
+      assert.deepEqual(
+        (await log()).map(({ fqdn }) => fqdn),
+        ["own.example.com", "own.example.com"],
+      );
     });
 
     for (const [argument, values] of Object.entries({
-      v_status: [["db", at, 7], ["db", at, -2], ["db", at, null]],
-      v_scope: [[null, at, 1], ["", at, 1], ["DB", at, 1], ["1db", at, 1], ["d b", at, 1], ["db\n", at, 1], ["d".repeat(65), at, 1], ["dä", at, 1]],
-      v_done_at: [["db", null, 1], ["db", "infinity", 1], ["db", "-infinity", 1]],
+      v_status: [
+        ["db", at, 7],
+        ["db", at, -2],
+        ["db", at, null],
+      ],
+      v_scope: [
+        [null, at, 1],
+        ["", at, 1],
+        ["DB", at, 1],
+        ["1db", at, 1],
+        ["d b", at, 1],
+        ["db\n", at, 1],
+        ["d".repeat(65), at, 1],
+        ["dä", at, 1],
+      ],
+      v_done_at: [
+        ["db", null, 1],
+        ["db", "infinity", 1],
+        ["db", "-infinity", 1],
+      ],
     })) {
       test(`refuses a wrong ${argument} with SQLSTATE 22023, naming it, and writes nothing`, async () => {
         for (const value of values) {
@@ -121,8 +173,13 @@ for (const server of testServers) {
     test("counts a report from a clock ahead from its receipt, and lets the right ones that follow count", async () => {
       const nextYear = new Date(Date.now() + 365 * 86_400_000);
       for (const scope of ["db", "files"]) await report(scope, nextYear, 1, "", "a.example.com", "");
-      assert.deepEqual((await log()).map((row) => row.done_at), [nextYear, nextYear]);
-      const { rows } = await pool.query<{ state: string }>("select state from engine_status(array['a.example.com'], now() + interval '25 hours')");
+      assert.deepEqual(
+        (await log()).map((row) => row.done_at),
+        [nextYear, nextYear],
+      );
+      const { rows } = await pool.query<{ state: string }>(
+        "select state from engine_status(array['a.example.com'], now() + interval '25 hours')",
+      );
       assert.equal(rows[0]?.state, "stale");
       const right = new Date();
       await report("db", right, 1, "", "a.example.com", "");
@@ -136,7 +193,12 @@ for (const server of testServers) {
       await report("db", new Date(at.getTime() + 1000), 1, "second", "b.example.com", "/b.log");
       await report("db", new Date(at.getTime() + 2000), -1, "third", "a.example.com", "/a.log");
       assert.deepEqual(await dao.get("db"), {
-        scope: "db", doneAt: new Date(at.getTime() + 1000), isPassed: true, outputMessage: "second", fqdn: "b.example.com", logPath: "/b.log",
+        scope: "db",
+        doneAt: new Date(at.getTime() + 1000),
+        isPassed: true,
+        outputMessage: "second",
+        fqdn: "b.example.com",
+        logPath: "/b.log",
       });
       assert.equal((await dao.get("db", "A.Example.com"))?.outputMessage, "first");
       assert.equal(await dao.get("db", "c.example.com"), null);
@@ -149,10 +211,18 @@ for (const server of testServers) {
         await client.query("set role backup_reporter");
         await client.query("select LogEngineBackupEvent('db', now(), 1, '', 'a.example.com', '')");
         for (const refused of [
-          "select * from engine_backup_log", "select * from audit_log", "delete from engine", "select * from GetLastSuccessfulEngineBackup('db')",
-          "select run_check()", "select set_option('BackupAlertPeriodInDays', '9', 'me')", "select remove_engine('a.example.com', 'me')",
-          "select record_report('db', now(), 'completed', '', '', '')", "select policy()", "select * from engine_status(null)",
-          "insert into engine_backup_log values ('db', now(), true, '', 'a', '')", "create table backup_awareness.x ()",
+          "select * from engine_backup_log",
+          "select * from audit_log",
+          "delete from engine",
+          "select * from GetLastSuccessfulEngineBackup('db')",
+          "select run_check()",
+          "select set_option('BackupAlertPeriodInDays', '9', 'me')",
+          "select remove_engine('a.example.com', 'me')",
+          "select record_report('db', now(), 'completed', '', '', '')",
+          "select policy()",
+          "select * from engine_status(null)",
+          "insert into engine_backup_log values ('db', now(), true, '', 'a', '')",
+          "create table backup_awareness.x ()",
         ]) {
           await assert.rejects(client.query(refused), { code: "42501" }, refused);
         }
@@ -168,7 +238,12 @@ for (const server of testServers) {
       try {
         await client.query("set role backup_awareness");
         await client.query("select * from audit_log");
-        for (const refused of ["delete from audit_log", "update engine_backup_log set is_passed = true", "insert into alert (fqdn, type, raised_at) values ('', '', now())", "drop table engine"]) {
+        for (const refused of [
+          "delete from audit_log",
+          "update engine_backup_log set is_passed = true",
+          "insert into alert (fqdn, type, raised_at) values ('', '', now())",
+          "drop table engine",
+        ]) {
           await assert.rejects(client.query(refused), { code: "42501" }, refused);
         }
       } finally {
@@ -186,7 +261,9 @@ for (const server of testServers) {
 
     test("removes events older than the retention, but never those of an open alert", async () => {
       await report("db", at, 1, "", "a.example.com", "");
-      const { rows } = await pool.query<{ removed: number }>("select remove_old_events(10, now() + interval '500 days') as removed");
+      const { rows } = await pool.query<{ removed: number }>(
+        "select remove_old_events(10, now() + interval '500 days') as removed",
+      );
       assert.equal(rows[0]?.removed, 2);
       assert.deepEqual(await events(), ["ENGINE_NO_FULL_BACKUP"]);
     });
@@ -219,7 +296,9 @@ for (const server of testServers) {
         await open.query("begin");
         await open.query("select LogEngineBackupEvent('db', now(), -1, '', 'a.example.com', '')");
         await pool.query("select run_check(now() + interval '2 days')");
-        const { rows } = await pool.query<{ skipped: number }>("select check_skipped_engines as skipped from installation");
+        const { rows } = await pool.query<{ skipped: number }>(
+          "select check_skipped_engines as skipped from installation",
+        );
         assert.equal(rows[0]?.skipped, 1);
         await open.query("rollback");
         await pool.query("select run_check(now() + interval '2 days')");
@@ -249,9 +328,21 @@ for (const server of testServers) {
     test("never deadlocks with checks, options and engines' changes under way", async () => {
       const names = ["a", "b", "c"].map((name) => `${name}.example.com`);
       const work = [
-        ...Array.from({ length: 60 }, (_, i) => () => report(i % 2 === 0 ? "db" : "files", new Date(), [1, 0, -1][i % 3], "", names[i % 3], "")),
-        ...Array.from({ length: 20 }, (_, i) => () => pool.query("select run_check(now() + make_interval(days => $1))", [i % 3])),
-        ...Array.from({ length: 6 }, (_, i) => () => pool.query("select set_option('BackupFullScopes', $1, 'test')", [i % 2 === 0 ? '["db"]' : '["db","files"]'])),
+        ...Array.from(
+          { length: 60 },
+          (_, i) => () => report(i % 2 === 0 ? "db" : "files", new Date(), [1, 0, -1][i % 3], "", names[i % 3], ""),
+        ),
+        ...Array.from(
+          { length: 20 },
+          (_, i) => () => pool.query("select run_check(now() + make_interval(days => $1))", [i % 3]),
+        ),
+        ...Array.from(
+          { length: 6 },
+          (_, i) => () =>
+            pool.query("select set_option('BackupFullScopes', $1, 'test')", [
+              i % 2 === 0 ? '["db"]' : '["db","files"]',
+            ]),
+        ),
         ...Array.from({ length: 10 }, (_, i) => () => pool.query("select add_engine($1, 'test')", [names[i % 3]])),
       ];
       await Promise.all(work.toSorted(() => Math.random() - 0.5).map((run) => run()));
@@ -260,11 +351,17 @@ for (const server of testServers) {
 
     test("the database and the program agree on what a scope is", async () => {
       await fc.assert(
-        fc.asyncProperty(fc.oneof(fc.string({ unit: "binary", maxLength: 70 }), fc.stringMatching(/^[a-z][a-z0-9_-]{0,70}\n?$/)), async (scope) => {
-          if (scope.includes("\0")) return;
-          const accepted = await pool.query("select check_scope('v_scope', $1)", [scope]).then(() => true, () => false);
-          assert.equal(accepted, scopePattern.test(scope));
-        }),
+        fc.asyncProperty(
+          fc.oneof(fc.string({ unit: "binary", maxLength: 70 }), fc.stringMatching(/^[a-z][a-z0-9_-]{0,70}\n?$/)),
+          async (scope) => {
+            if (scope.includes("\0")) return;
+            const accepted = await pool.query("select check_scope('v_scope', $1)", [scope]).then(
+              () => true,
+              () => false,
+            );
+            assert.equal(accepted, scopePattern.test(scope));
+          },
+        ),
         { numRuns: 200 },
       );
     });
@@ -272,10 +369,25 @@ for (const server of testServers) {
     test("stores any text faithfully, or refuses it clearly, and nothing of it is ever run", async () => {
       const hostile = fc.oneof(
         fc.string({ unit: "binary" }),
-        fc.constantFrom("'; drop table engine; --", "$$", "\\'; select 1", "%s%n%1$s", "🙂".repeat(1000), "\ud800", "a\0b", "\r\n", "null", ""),
+        fc.constantFrom(
+          "'; drop table engine; --",
+          "$$",
+          "\\'; select 1",
+          "%s%n%1$s",
+          "🙂".repeat(1000),
+          "\ud800",
+          "a\0b",
+          "\r\n",
+          "null",
+          "",
+        ),
       );
       const time = fc.oneof(
-        fc.date({ min: new Date("-004700-01-01T00:00:00Z"), max: new Date("+200000-01-01T00:00:00Z"), noInvalidDate: true }),
+        fc.date({
+          min: new Date("-004700-01-01T00:00:00Z"),
+          max: new Date("+200000-01-01T00:00:00Z"),
+          noInvalidDate: true,
+        }),
         fc.constantFrom(new Date(0), new Date("0001-01-01T00:00:00Z"), new Date("-000044-03-15T00:00:00Z")),
       );
       await fc.assert(
@@ -288,10 +400,14 @@ for (const server of testServers) {
             assert.equal((error as { code?: unknown }).code, "REPORT_INVALID");
             return;
           }
-          const { rows } = await pool.query<LogRow>("select * from engine_backup_log where done_at = $1 and fqdn = lower($2)", [doneAt, fqdn === "" ? "own.example.com" : fqdn]);
+          const { rows } = await pool.query<LogRow>(
+            "select * from engine_backup_log where done_at = $1 and fqdn = lower($2)",
+            [doneAt, fqdn === "" ? "own.example.com" : fqdn],
+          );
           const faithful = (text: string) => text.replaceAll("\0", "\u{FFFD}").toWellFormed();
           assert.equal(rows.length, 1);
-          if (isNew) assert.deepEqual([rows[0]?.output_message, rows[0]?.log_path], [faithful(message), faithful(logPath)]);
+          if (isNew)
+            assert.deepEqual([rows[0]?.output_message, rows[0]?.log_path], [faithful(message), faithful(logPath)]);
         }),
         { numRuns: 150 },
       );
@@ -299,9 +415,18 @@ for (const server of testServers) {
 
     test("stores a message of ten million characters, and shortens it only in the events", async () => {
       const message = "x".repeat(10_000_000);
-      await recordReport(pool, { scope: "db", doneAt: at, status: "failed", outputMessage: message, fqdn: "a.example.com", logPath: null });
+      await recordReport(pool, {
+        scope: "db",
+        doneAt: at,
+        status: "failed",
+        outputMessage: message,
+        fqdn: "a.example.com",
+        logPath: null,
+      });
       assert.equal((await log())[0]?.output_message, message);
-      const { rows } = await pool.query<{ length: number }>("select max(length(message))::integer as length from audit_log");
+      const { rows } = await pool.query<{ length: number }>(
+        "select max(length(message))::integer as length from audit_log",
+      );
       assert.ok((rows[0]?.length ?? Infinity) < 3_000);
     });
   });

@@ -53,7 +53,9 @@ for (const server of testServers) {
         const client = new pg.Client({ connectionString: url });
         await client.connect();
         try {
-          assert.deepEqual((await client.query("show search_path")).rows, [{ search_path: "app, public, backup_awareness" }]);
+          assert.deepEqual((await client.query("show search_path")).rows, [
+            { search_path: "app, public, backup_awareness" },
+          ]);
           assert.deepEqual((await client.query("select * from engine")).rows, [{ id: 1, note: "mine" }]);
           assert.deepEqual((await client.query("select policy() as answer")).rows, [{ answer: 42 }]);
           await client.query("SELECT LogEngineBackupEvent('db', now(), 1, 'ok', 'other.example.com', '/tmp/x.log')");
@@ -70,7 +72,9 @@ for (const server of testServers) {
       await migrate({ pool, ...versions });
       const client = new pg.Client({ connectionString: database.url });
       await client.connect();
-      assert.deepEqual((await client.query("show search_path")).rows, [{ search_path: '"$user", public, backup_awareness' }]);
+      assert.deepEqual((await client.query("show search_path")).rows, [
+        { search_path: '"$user", public, backup_awareness' },
+      ]);
       await client.end();
     });
 
@@ -86,8 +90,15 @@ for (const server of testServers) {
 
     test("declares the contract's events", async () => {
       const { rows } = await pool.query("select name, code, severity from backup_awareness.event_type order by code");
-      const declared = Object.entries(eventTypes).map(([name, { code, severity }]) => ({ name, code, severity: severities[severity] }));
-      assert.deepEqual(rows, declared.toSorted((a, b) => a.code - b.code));
+      const declared = Object.entries(eventTypes).map(([name, { code, severity }]) => ({
+        name,
+        code,
+        severity: severities[severity],
+      }));
+      assert.deepEqual(
+        rows,
+        declared.toSorted((a, b) => a.code - b.code),
+      );
     });
 
     test("is safe from several processes at once, also when the roles do not exist yet", async () => {
@@ -103,9 +114,16 @@ for (const server of testServers) {
 
     test("does nothing the second time, and says so", async () => {
       await migrate({ pool, ...versions });
-      assert.deepEqual(await migrate({ pool, ...versions }), { applied: [], proceduresApplied: false, version: source.migrations.length });
+      assert.deepEqual(await migrate({ pool, ...versions }), {
+        applied: [],
+        proceduresApplied: false,
+        version: source.migrations.length,
+      });
       assert.deepEqual(await schemaStatus(pool, versions), {
-        version: source.migrations.length, target: source.migrations.length, current: true, programVersion: "0.1.0",
+        version: source.migrations.length,
+        target: source.migrations.length,
+        current: true,
+        programVersion: "0.1.0",
       });
     });
 
@@ -114,21 +132,37 @@ for (const server of testServers) {
       await pool.query("select backup_awareness.set_option('BackupAlertPeriodInDays', '5', 'test')");
       await pool.query("update backup_awareness.installation set procedures_checksum = 'former'");
       await migrate({ pool, ...versions, ownFqdn: "another.example.com", programVersion: "0.1.1" });
-      const { rows } = await pool.query("select value, own_fqdn from backup_awareness.option, backup_awareness.installation where name = 'BackupAlertPeriodInDays'");
+      const { rows } = await pool.query(
+        "select value, own_fqdn from backup_awareness.option, backup_awareness.installation where name = 'BackupAlertPeriodInDays'",
+      );
       assert.deepEqual(rows, [{ value: 5, own_fqdn: "own.example.com" }]);
       await pool.query("update backup_awareness.installation set program_version = '0.1.0'");
     });
 
     test("applies a new migration and new procedures, drops those that are gone, and all of it or nothing", async () => {
       await withDatabase(async (ownPool) => {
-        await migrate({ pool: ownPool, ...versions, source: { ...source, procedures: `${source.procedures}\ncreate function obsolete() returns int language sql as 'select 1';`, proceduresChecksum: "first" } });
+        await migrate({
+          pool: ownPool,
+          ...versions,
+          source: {
+            ...source,
+            procedures: `${source.procedures}\ncreate function obsolete() returns int language sql as 'select 1';`,
+            proceduresChecksum: "first",
+          },
+        });
         const next: SchemaSource = {
           ...source,
-          migrations: [...source.migrations, { version: 9000, name: "9000_add_note", sql: "alter table engine add note text", checksum: "x" }],
+          migrations: [
+            ...source.migrations,
+            { version: 9000, name: "9000_add_note", sql: "alter table engine add note text", checksum: "x" },
+          ],
         };
         const broken = { ...next, procedures: `${source.procedures}\ncreate function broken( syntax error` };
         await assert.rejects(migrate({ pool: ownPool, ...versions, source: broken }), /syntax error/);
-        assert.equal((await schemaStatus(ownPool, { ...versions, source: { ...source, proceduresChecksum: "first" } })).current, true);
+        assert.equal(
+          (await schemaStatus(ownPool, { ...versions, source: { ...source, proceduresChecksum: "first" } })).current,
+          true,
+        );
         assert.deepEqual((await migrate({ pool: ownPool, ...versions, source: next })).applied, ["9000_add_note"]);
         await ownPool.query("select note from backup_awareness.engine");
         await assert.rejects(ownPool.query("select backup_awareness.obsolete()"), { code: "42883" });
@@ -165,10 +199,13 @@ for (const server of testServers) {
       await withDatabase(async (ownPool, url) => {
         const name = new URL(url).pathname.slice(1);
         const role = `creator_${name.slice(-20)}`;
-        await ownPool.query(`create role ${role} login createrole password 'x'; alter database "${name}" owner to ${role}`);
+        await ownPool.query(
+          `create role ${role} login createrole password 'x'; alter database "${name}" owner to ${role}`,
+        );
         // Where an earlier set-up made the roles, a superuser must let this one act as them.
         const { rows } = await ownPool.query("select from pg_roles where rolname = 'backup_awareness_owner'");
-        if (rows.length > 0) await ownPool.query(`grant backup_awareness_owner, backup_awareness to ${role} with admin option`);
+        if (rows.length > 0)
+          await ownPool.query(`grant backup_awareness_owner, backup_awareness to ${role} with admin option`);
         const asRole = new URL(url);
         asRole.username = role;
         asRole.password = "x";
@@ -178,7 +215,9 @@ for (const server of testServers) {
           await rolePool.query("select backup_awareness.LogEngineBackupEvent('db', now(), 1, '', 'a.example.com', '')");
         } finally {
           await rolePool.end();
-          await ownPool.query(`grant ${role} to current_user; reassign owned by ${role} to current_user; drop owned by ${role}; drop role ${role}`);
+          await ownPool.query(
+            `grant ${role} to current_user; reassign owned by ${role} to current_user; drop owned by ${role}; drop role ${role}`,
+          );
         }
       });
     });
@@ -193,7 +232,10 @@ for (const server of testServers) {
         const rolePool = new pg.Pool({ connectionString: asRole.href, max: 2 });
         try {
           await assert.rejects(migrate({ pool: rolePool, ...versions }), refused("DATABASE_RIGHTS"));
-          assert.equal((await ownPool.query("select from pg_namespace where nspname = 'backup_awareness'")).rowCount, 0);
+          assert.equal(
+            (await ownPool.query("select from pg_namespace where nspname = 'backup_awareness'")).rowCount,
+            0,
+          );
         } finally {
           await rolePool.end();
           await ownPool.query(`drop role ${role}`);

@@ -12,7 +12,10 @@ export type MigratedDatabase = {
 };
 
 /** A new database with our schema, of a test's own. */
-export async function createMigratedDatabase(server: TestServer, { ownFqdn }: { readonly ownFqdn: string }): Promise<MigratedDatabase> {
+export async function createMigratedDatabase(
+  server: TestServer,
+  { ownFqdn }: { readonly ownFqdn: string },
+): Promise<MigratedDatabase> {
   const database = await createDatabase(server);
   const pool = new pg.Pool({ connectionString: database.url });
   try {
