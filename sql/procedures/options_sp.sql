@@ -67,6 +67,9 @@ begin
         perform log_event('BACKUP_AWARENESS_ENABLED', format('%s enabled Backup Awareness.', v_actor), v_now, v_actor => v_actor);
       end if;
       perform queue_check(policy(), v_now);
+      if v_new <> '-1' then
+        perform run_check(v_now); -- so that the next one is due a whole new period from now
+      end if;
     when 'BackupFullScopes' then
       perform measure_engines(array(select fqdn from engine where not has_own_scopes order by fqdn for no key update), policy());
     else

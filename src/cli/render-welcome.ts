@@ -19,12 +19,7 @@ export function renderWelcome({ status, healthUrl, settings, prefix, now, paint 
   const engine = status.engines.find(({ fqdn }) => fqdn === status.fqdn);
   const since = engine === undefined ? "" : ` since ${tellMomentAndAge(engine.since, now)}`;
   const state = engine === undefined ? "not known" : tellState(engine.state, paint);
-  const commands: readonly (readonly [command: string, meaning: string])[] = [
-    [`${prefix}backup-awareness status`, "how every engine is"],
-    [`${prefix}engine-backup --mode=backup`, "make a full backup; the warning goes when it is done"],
-    [`${prefix}backup-awareness doctor`, "what would make tonight's backup fail"],
-    [`${prefix}backup-awareness service install`, "run this at every boot, and a backup every night"],
-  ];
+  const commands = nextCommands(prefix);
   const width = Math.max(...commands.map(([command]) => command.length));
   const lines = [
     "",
@@ -38,6 +33,16 @@ export function renderWelcome({ status, healthUrl, settings, prefix, now, paint 
     "",
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** What to do once the daemon runs, each with its meaning. `prefix` is put before each command. */
+export function nextCommands(prefix: string): readonly (readonly [command: string, meaning: string])[] {
+  return [
+    [`${prefix}backup-awareness status`, "how every engine is"],
+    [`${prefix}engine-backup --mode=backup`, "make a full backup; the warning goes when it is done"],
+    [`${prefix}backup-awareness doctor`, "what would make tonight's backup fail"],
+    [`${prefix}backup-awareness service install`, "run this at every boot, and a backup every night"],
+  ];
 }
 
 function tellState(state: EngineState, paint: Output["paint"]): string {

@@ -8,7 +8,10 @@ import type { Settings } from "../settings/settings.ts";
 import type { CommandContext } from "./command-context.ts";
 import { createDaemonLog } from "./daemon-log.ts";
 import { examples } from "./new-program.ts";
-import { renderWelcome } from "./render-welcome.ts";
+import { nextCommands, renderWelcome } from "./render-welcome.ts";
+
+/** Signals closer together than this are one request to stop. */
+const sameRequestMs = 500;
 
 /** What a process ends with whom a signal had to force. */
 const forcedExitCode = 1;
@@ -40,11 +43,15 @@ async function start(context: CommandContext): Promise<void> {
   const logger = createDaemonLog(context.stderr, environment.env["BACKUP_AWARENESS_DEBUG"] === "1" ? "debug" : "info");
   context.handleInterrupts();
   const stop = new AbortController();
+  let stoppingSince = 0;
   const onSignal = (name: NodeJS.Signals): void => {
     if (stop.signal.aborted) {
+      // Ctrl-C below npm comes twice, from the terminal and from npm.
+      if (context.now().getTime() - stoppingSince < sameRequestMs) return;
       logger.warn(`${name} again: ended at once`);
       process.exit(forcedExitCode);
     }
+    stoppingSince = context.now().getTime();
     logger.info(`${name}: stopping`);
     stop.abort();
   };
@@ -67,6 +74,8 @@ async function start(context: CommandContext): Promise<void> {
         for (const { id, type, message } of status.engines.flatMap(({ alerts }) => alerts)) {
           logger.warn({ alert: id, type, engine: settings.fqdn }, message ?? type);
         }
+        const next = nextCommands(commandPrefix(context)).map(([command, meaning]) => `${command} (${meaning})`);
+        logger.info(`what to do next: ${next.join("; ")}`);
       }
     },
   });
@@ -74,15 +83,18 @@ async function start(context: CommandContext): Promise<void> {
   context.setExitCode(0);
 }
 
+/** In a checkout the commands are npx's to find; an installed package has put them on PATH. */
+function commandPrefix(context: CommandContext): string {
+  return context.sqlDirectory.includes(`${sep}node_modules${sep}`) ? "" : "npx ";
+}
+
 function welcome(context: CommandContext, settings: Settings, status: Status, healthUrl: string): void {
-  // In a checkout the commands are npx's to find; an installed package has put them on PATH.
-  const prefix = context.sqlDirectory.includes(`${sep}node_modules${sep}`) ? "" : "npx ";
   context.stderr.write(
     renderWelcome({
       status,
       healthUrl,
       settings,
-      prefix,
+      prefix: commandPrefix(context),
       now: context.now(),
       paint: (style, text) => context.stderr.paint(style, text),
     }),

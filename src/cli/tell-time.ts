@@ -2,17 +2,18 @@ const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
 const dayMs = 24 * hourMs;
 
-/** `3 hours ago`, `in 2 days`: whole units, rounded towards now, hours up to two days. */
+/** `3 hours ago`, `in 2 days`: whole units, hours up to two days. What is past is as old as it surely is; what comes is rounded. */
 export function tellAge(moment: Date, now: Date): string {
   const distanceMs = Math.abs(now.getTime() - moment.getTime());
   const past = moment.getTime() <= now.getTime();
   if (distanceMs < minuteMs) return past ? "just now" : "in a moment";
+  const whole = past ? Math.floor : Math.round;
   const [count, unit] =
-    distanceMs < hourMs
-      ? [Math.floor(distanceMs / minuteMs), "minute"]
-      : distanceMs < 2 * dayMs
-        ? [Math.floor(distanceMs / hourMs), "hour"]
-        : [Math.floor(distanceMs / dayMs), "day"];
+    whole(distanceMs / minuteMs) < 60
+      ? [whole(distanceMs / minuteMs), "minute"]
+      : whole(distanceMs / hourMs) < 48
+        ? [whole(distanceMs / hourMs), "hour"]
+        : [whole(distanceMs / dayMs), "day"];
   const amount = `${count} ${unit}${count === 1 ? "" : "s"}`;
   return past ? `${amount} ago` : `in ${amount}`;
 }

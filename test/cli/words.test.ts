@@ -11,7 +11,7 @@ import { tellAge, tellMomentAndAge } from "../../src/cli/tell-time.ts";
 const now = new Date("2026-11-23T10:00:00Z");
 
 describe("an age", () => {
-  test("is told in whole units, rounded towards now", () => {
+  test("is told in whole units: the past as old as it surely is, the future rounded", () => {
     const told = (secondsAgo: number) => tellAge(new Date(now.getTime() - secondsAgo * 1000), now);
     assert.equal(told(0), "just now");
     assert.equal(told(59), "just now");
@@ -21,6 +21,8 @@ describe("an age", () => {
     assert.equal(told(48 * 3600), "2 days ago");
     assert.equal(told(-30), "in a moment");
     assert.equal(told(-3600), "in 1 hour");
+    assert.equal(told(-24 * 3600 + 2), "in 24 hours");
+    assert.equal(told(-48 * 3600 + 2), "in 2 days");
   });
 
   test("comes with the exact time, in UTC", () => {

@@ -129,6 +129,18 @@ for (const server of testServers) {
       }
     });
 
+    test("a new check period begins with a check, so that none is overdue", async () => {
+      await pool.query("update backup_awareness.installation set checked_at = now() - interval '5 hours'");
+      await setOption(pool, "BackupCheckPeriodInHours", 2, "test");
+      const { rows } = await pool.query<{ ageSeconds: number; inHours: number }>(
+        `select extract(epoch from now() - checked_at)::float as "ageSeconds", extract(epoch from run_at - checked_at)::float / 3600 as "inHours"
+         from backup_awareness.installation, graphile_worker.jobs where key = 'check'`,
+      );
+      assert.ok((rows[0]?.ageSeconds ?? Infinity) < 60);
+      assert.equal(rows[0]?.inHours, 2);
+      await setOption(pool, "BackupCheckPeriodInHours", null, "test");
+    });
+
     test("disabling clears what is open and says so; enabling warns again at once", async () => {
       const open = async () =>
         (await pool.query<{ type: string }>("select type from backup_awareness.alert where cleared_at is null")).rows;
