@@ -21,7 +21,11 @@ type InstallOptions = { readonly dryRun?: true; readonly user?: true };
 
 /** `backup-awareness service`: the daemon at every boot and a backup every night. */
 export function addServiceCommand(program: Command, context: CommandContext): void {
-  const service = program.command("service").summary("run the daemon at every boot, and a backup every night");
+  const service = program
+    .command("service")
+    .summary("run the daemon at every boot, and a backup every night")
+    .description("Installs or removes what runs the daemon at every boot, and engine-backup every night.")
+    .addHelpText("after", examples(["backup-awareness service install --dry-run", "look at it first"]));
   service
     .command("install")
     .summary("install the daemon and the nightly backup, and start them")

@@ -129,7 +129,7 @@ describe("status", () => {
     assert.match(headings[2]!, /^a-fresh\.order {2}fresh since .* UTC \(just now\)$/);
     assert.match(stdout, /last failure 2 hours ago \(.* UTC\): pg_dump: error: �\[31mno space left$/m);
     assert.match(stdout, /full backup {2}30 hours ago \(.*\); went stale 6 hours ago \(/);
-    assert.match(stdout, /full backup {2}1 hour ago \(.*\); goes stale in 22 hours \(/);
+    assert.match(stdout, /full backup {2}1 hour ago \(.*\); goes stale in 23 hours \(/);
     assert.match(stdout, /^3 engines: 1 no full backup, 1 stale, 1 fresh\.$/m);
     assert.doesNotMatch(stdout, /\u001b/);
   });

@@ -87,7 +87,7 @@ test(
     const application = await createDatabase(newest);
     try {
       const examined = await doctor({ BACKUP_AWARENESS_SCOPES_DB_URL: application.url, PATH: "/nonexistent" });
-      const found = examined.findings.find(({ what }) => what.includes('pg_dump'));
+      const found = examined.findings.find(({ what }) => what.includes("pg_dump"));
       assert.ok(found);
       // A machine that has the newest client programs is fine.
       if (found.level === "problem") assert.match(found.todo ?? "", new RegExp(`postgresql-client-${newest.major}`));
