@@ -2,12 +2,14 @@ import { EventEmitter } from "node:events";
 import { type Job, Logger as WorkerLogger, run, type Runner, type TaskList, type WorkerEvents } from "graphile-worker";
 import type { Pool } from "pg";
 import type { Logger } from "pino";
-import { reasonOf } from "./watch-database.ts";
+import { reasonOf, withTimeout } from "./watch-database.ts";
 
 /** At most so many jobs at once: each is short, and the database is shared with the application. */
 const concurrency = 2;
 /** How late a job may begin whose time comes; one that is due when it is queued begins at once, by LISTEN. */
 const pollIntervalMs = 10_000;
+/** How long putting jobs back may take. */
+const killTimeoutMs = 1_000;
 
 /** A worker of the job queue: takes jobs from the moment it exists. */
 export type JobRunner = {
@@ -89,8 +91,9 @@ async function stopRunner(runner: Runner, graceMs: number, logger: Logger): Prom
   const outcome = await Promise.race([stopped, grace.promise]);
   clearTimeout(timer);
   if (outcome !== "late") return;
-  logger.info("a job still runs: it is put back into the queue");
-  await runner.kill("the daemon stops").catch(() => undefined);
+  logger.debug("the job worker did not end in time: what it still runs is put back into the queue");
+  // The database may be what it waits for.
+  await withTimeout(runner.kill("the daemon stops"), killTimeoutMs).catch(() => undefined);
 }
 
 /** The first failure of a job is news; its retries, every few seconds or minutes, are not. */

@@ -58,6 +58,22 @@ export function watchDatabase(options: WatchDatabaseOptions): DatabaseWatch {
   let lastBeatAt = now();
   let pauseMs = timing.firstPauseMs;
 
+  /** A connection that comes after the watch has ended is not kept. */
+  const connect = async (): Promise<PoolClient> => {
+    const connecting = pool.connect();
+    try {
+      return await withTimeout(connecting, timing.answerTimeoutMs * 2, signal);
+    } catch (error) {
+      void connecting.then(
+        (client) => {
+          client.release(true);
+        },
+        () => undefined,
+      );
+      throw error;
+    }
+  };
+
   const session = async (): Promise<unknown> => {
     let presence: PoolClient | null = null;
     const lost = Promise.withResolvers<unknown>();
@@ -65,12 +81,12 @@ export function watchDatabase(options: WatchDatabaseOptions): DatabaseWatch {
       lost.resolve(error);
     };
     try {
-      presence = await pool.connect();
+      presence = await connect();
       presence.once("error", onError);
       const lose = (why: string): void => {
         lost.resolve(why);
       };
-      await withTimeout(options.begin(presence, lose), timing.answerTimeoutMs * 2);
+      await withTimeout(options.begin(presence, lose), timing.answerTimeoutMs * 2, signal);
       if (away !== null) {
         const seconds = ((now().getTime() - away.since.getTime()) / 1000).toFixed(1);
         logger.info({ seconds: Number(seconds) }, `database is back after ${seconds} s`);
@@ -89,8 +105,8 @@ export function watchDatabase(options: WatchDatabaseOptions): DatabaseWatch {
 
   const beatUntilLost = async (presence: PoolClient): Promise<unknown> => {
     while (!signal.aborted) {
-      await withTimeout(presence.query("select 1"), timing.answerTimeoutMs);
-      await withTimeout(options.beat(), timing.answerTimeoutMs);
+      await withTimeout(presence.query("select 1"), timing.answerTimeoutMs, signal);
+      await withTimeout(options.beat(), timing.answerTimeoutMs, signal);
       lastBeatAt = now();
       await pause(timing.beatPeriodMs);
     }
@@ -119,16 +135,27 @@ export function watchDatabase(options: WatchDatabaseOptions): DatabaseWatch {
   return { away: () => away, lastBeatAt: () => lastBeatAt, ended: watch() };
 }
 
-/** Rejects when `work` takes longer; the work itself goes on. */
-export async function withTimeout<Result>(work: Promise<Result>, timeoutMs: number): Promise<Result> {
-  const timeout = Promise.withResolvers<never>();
+/** Rejects when `work` takes longer, or `signal` aborts before; the work itself goes on. */
+export async function withTimeout<Result>(
+  work: Promise<Result>,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<Result> {
+  work.catch(() => undefined);
+  const end = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
-    timeout.reject(new Error(`no answer within ${timeoutMs / 1000} s`));
+    end.reject(new Error(`no answer within ${timeoutMs / 1000} s`));
   }, timeoutMs);
+  const onAbort = (): void => {
+    end.reject(new Error("the daemon stops"));
+  };
+  signal?.addEventListener("abort", onAbort);
+  if (signal?.aborted === true) onAbort();
   try {
-    return await Promise.race([work, timeout.promise]);
+    return await Promise.race([work, end.promise]);
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
   }
 }
 

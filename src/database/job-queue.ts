@@ -41,10 +41,13 @@ export async function queueNextRetention(pool: Pool): Promise<void> {
 
 /**
  * Says that the worker with this id lives as long as this session does. The same session may say so twice; the session's end, whatever
- * its cause, takes it back.
+ * its cause, takes it back. The lock is a shared one, so that nobody waits for a former session of the same daemon that the server has not yet
+ * found to be cut.
  */
 export async function holdWorkerLock(client: ClientBase, workerId: string): Promise<void> {
-  await callProcedure("INTERNAL", () => client.query(`select pg_advisory_lock(${lockKeyOf("$1::text")})`, [workerId]));
+  await callProcedure("INTERNAL", () =>
+    client.query(`select pg_advisory_lock_shared(${lockKeyOf("$1::text")})`, [workerId]),
+  );
 }
 
 /** The ids of the workers that hold jobs and of which no session says that they live. */

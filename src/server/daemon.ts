@@ -15,7 +15,7 @@ import { addEngine, setOwnEngine } from "../database/engines.ts";
 import { holdWorkerLock, queueCheck, queueRetention } from "../database/job-queue.ts";
 import { openMigratedDatabase } from "../database/open-migrated-database.ts";
 import { isUnreachable } from "../database/procedure-errors.ts";
-import { trackConnections } from "../database/track-connections.ts";
+import { type TrackedConnections, trackConnections } from "../database/track-connections.ts";
 import type { Environment } from "../settings/environment.ts";
 import type { Settings } from "../settings/settings.ts";
 import { buildServer, listen } from "./server.ts";
@@ -43,9 +43,11 @@ const maxConnections = 10;
 /** How long /health waits for the database's answer. */
 const healthTimeoutMs = 2_000;
 /** How long running jobs may go on once the daemon is to stop: the whole stop takes at most five seconds. */
-const stopGraceMs = 3_000;
+const stopGraceMs = 2_000;
 /** systemd's watchdog is told that all is well only while the database's watch is not stuck: it moves at least this often. */
 const stuckAfterMs = 30_000;
+/** How long what was cut off may take to end. */
+const cutTimeoutMs = 500;
 const longestOpenPauseMs = 5_000;
 /** How long the check waits for the spool. */
 const replayHeadStartMs = 5_000;
@@ -82,7 +84,9 @@ async function runWithLock(options: DaemonOptions): Promise<void> {
     try {
       await work(options, state, database, `${url}/health`);
     } finally {
-      await database.close();
+      // The embedded server is stopped in order; another database may not answer any more.
+      if (database.embedded) await database.close();
+      else await withTimeout(database.close(), cutTimeoutMs).catch(() => undefined);
     }
   } finally {
     await server.close();
@@ -103,7 +107,7 @@ async function work(options: DaemonOptions, state: DaemonState, database: Databa
     logger.info({ engine: settings.fqdn, health: healthUrl, embedded: database.embedded }, "the daemon is ready");
     systemd.ready(`Watching; ${healthUrl}`);
     systemd.watch(() => now().getTime() - watch.lastBeatAt().getTime() < stuckAfterMs);
-    await options.onReady({ database, healthUrl }).catch((error: unknown) => {
+    options.onReady({ database, healthUrl }).catch((error: unknown) => {
       // A database that goes away in this moment is the watch's to tell.
       logger.debug({ err: error }, "could not say what to do next");
     });
@@ -144,7 +148,7 @@ async function openWhenThere(options: DaemonOptions, state: DaemonState): Promis
   for (let pauseMs = 250; ; pauseMs = Math.min(pauseMs * 2, longestOpenPauseMs)) {
     signal.throwIfAborted();
     try {
-      const database = await openMigratedDatabase({
+      const opening = openMigratedDatabase({
         settings,
         environment: options.environment,
         role: "daemon",
@@ -156,6 +160,8 @@ async function openWhenThere(options: DaemonOptions, state: DaemonState): Promis
         programVersion: options.programVersion,
         migrates: "any",
       });
+      // The embedded server is waited for, so that it does not stay behind; another one may never answer.
+      const database = await (settings.databaseUrl === null ? opening : unlessAborted(opening, signal));
       if (state.waitsFor !== null) {
         const seconds = ((now().getTime() - begunAt.getTime()) / 1000).toFixed(1);
         logger.info({ seconds: Number(seconds) }, `database is back after ${seconds} s`);
@@ -176,16 +182,34 @@ async function openWhenThere(options: DaemonOptions, state: DaemonState): Promis
   }
 }
 
+/** Rejects when `signal` aborts before `work` is done; the work itself goes on. */
+async function unlessAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
+  work.catch(() => undefined);
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => {
+    aborted.reject(new Error("the daemon stops"));
+  };
+  signal.addEventListener("abort", onAbort);
+  try {
+    signal.throwIfAborted();
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
 /** What the daemon does while the database answers: begun at every return of it, ended at every absence. */
 class DaemonWork {
   readonly #options: DaemonOptions;
   readonly #database: Database;
+  readonly #connections: TrackedConnections;
   readonly #begun = Promise.withResolvers<undefined>();
   /** The workers that may still hold jobs: the present one, and earlier ones that end. */
   readonly #runners = new Set<JobRunner>();
   #runner: JobRunner | null = null;
   #hasNamedEngine = false;
-  /** What still ends. */
+  /** The workers that still end, and what else does. */
+  readonly #runnerEndings = new Set<Promise<void>>();
   readonly #endings = new Set<Promise<void>>();
   /** Aborted when the database goes away. */
   #session: AbortController | null = null;
@@ -193,6 +217,7 @@ class DaemonWork {
   constructor(options: DaemonOptions, database: Database) {
     this.#options = options;
     this.#database = database;
+    this.#connections = trackConnections(database.pool);
   }
 
   /** Settles when the work has begun for the first time. */
@@ -200,9 +225,11 @@ class DaemonWork {
     return this.#begun.promise;
   }
 
-  /** Settles when no job runs any more. */
+  /** Settles when no job runs any more. What still waits for an answer of the database then waits no longer. */
   async stopped(): Promise<void> {
-    await Promise.all(this.#endings);
+    await Promise.all(this.#runnerEndings);
+    this.#connections.cut();
+    await withTimeout(Promise.all(this.#endings), cutTimeoutMs).catch(() => undefined);
   }
 
   /**
@@ -224,7 +251,7 @@ class DaemonWork {
     const { pool } = this.#database;
     return watchDatabase({
       pool,
-      connections: trackConnections(pool),
+      connections: this.#connections,
       logger,
       timing: watchTiming,
       now,
@@ -259,8 +286,8 @@ class DaemonWork {
     this.#runner = runner;
     const session = new AbortController();
     this.#session = session;
-    this.#follow(freeDeadJobs({ pool, logger, ...freeDeadJobsTiming, signal: session.signal }));
-    this.#follow(keepReplayingReports(spool, session.signal));
+    follow(this.#endings, freeDeadJobs({ pool, logger, ...freeDeadJobsTiming, signal: session.signal }));
+    follow(this.#endings, keepReplayingReports(spool, session.signal));
     this.#begun.resolve(undefined);
   }
 
@@ -276,17 +303,17 @@ class DaemonWork {
     const runner = this.#runner;
     this.#runner = null;
     if (runner === null) return;
-    this.#follow(
-      runner.stop(stopGraceMs).then(() => {
-        this.#runners.delete(runner);
-      }),
-    );
+    const ending = runner.stop(stopGraceMs).then(() => {
+      this.#runners.delete(runner);
+    });
+    follow(this.#runnerEndings, ending);
   }
+}
 
-  #follow(ending: Promise<void>): void {
-    const followed = ending.finally(() => this.#endings.delete(followed));
-    this.#endings.add(followed);
-  }
+/** Keeps a promise in the set until it is settled. */
+function follow(set: Set<Promise<void>>, ending: Promise<void>): void {
+  const followed = ending.finally(() => set.delete(followed));
+  set.add(followed);
 }
 
 /** The loss of an idle connection is not news by itself: the watch tells what it means. */

@@ -146,6 +146,20 @@ describe("on a database of the administrator's own", () => {
     await proxy.close();
   });
 
+  test("stops within five seconds while the database takes connections and does not answer", async () => {
+    const proxy = await startProxy(database.url);
+    const daemon = await startDaemon(await variablesOf(proxy.url));
+    await daemon.healthy();
+    proxy.hang();
+    const health = await daemon.health();
+    assert.equal(health.code, 503);
+    assert.match(health.reasons[0] ?? "", /no answer within/);
+    const end = await daemon.end("SIGTERM");
+    assert.equal(end.code, 0);
+    assert.ok(end.tookMs < stopLimitMs, `it took ${end.tookMs} ms`);
+    await proxy.close();
+  });
+
   test("two daemons run each check once; a disabled feature has none; enabling it checks at once", async () => {
     const daemons = [
       await startDaemon(await variablesOf(database.url)),

@@ -8,6 +8,8 @@ export type CuttableProxy = {
   /** Refuses connections and cuts those that are open. */
   cut(): Promise<void>;
   restore(): Promise<void>;
+  /** Takes connections and passes nothing on any more, until it is cut. */
+  hang(): void;
   close(): Promise<void>;
 };
 
@@ -17,8 +19,15 @@ export async function startProxy(targetUrl: string, options: { readonly cut?: tr
   const sockets = new Set<Socket>();
   let server: Server | null = null;
   let port = 0;
+  let hangs = false;
   const open = async (): Promise<void> => {
+    hangs = false;
     server = createServer((client) => {
+      if (hangs) {
+        sockets.add(client);
+        client.on("error", () => undefined);
+        return;
+      }
       const upstream = connect(Number(target.port), target.hostname);
       for (const [one, other] of [
         [client, upstream],
@@ -50,5 +59,9 @@ export async function startProxy(targetUrl: string, options: { readonly cut?: tr
   if (options.cut) await cut();
   const url = new URL(targetUrl);
   url.host = `127.0.0.1:${port}`;
-  return { url: url.href, cut, restore: open, close: cut };
+  const hang = (): void => {
+    hangs = true;
+    for (const socket of sockets) socket.unpipe().pause();
+  };
+  return { url: url.href, cut, restore: open, hang, close: cut };
 }
