@@ -47,6 +47,7 @@ export function addServiceCommand(program: Command, context: CommandContext): vo
   service
     .command("uninstall")
     .summary("stop and remove them; what was recorded and saved stays")
+    .description("Stops the daemon and the nightly backup and removes their units; what was recorded and saved stays.")
     .option("--user", "your own (systemctl --user), even as root")
     .addHelpText("after", examples(["sudo backup-awareness service uninstall", "the system's"]))
     .action(async (options: { readonly user?: true }) => {
