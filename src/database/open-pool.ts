@@ -69,9 +69,12 @@ class TidyClient extends pg.Client {
   }
 }
 
+/** A login's or a database's own settings may not change how times are read, or what a procedure sees of what it has locked. */
 async function prepareSession(client: pg.ClientBase, role: DatabaseRole): Promise<void> {
   const { rows } = await client.query<{ version: string; number: number }>({
-    text: `select pg_catalog.current_setting('server_version') as version, pg_catalog.current_setting('server_version_num')::int as number`,
+    text: `select pg_catalog.current_setting('server_version') as version, pg_catalog.current_setting('server_version_num')::int as number,
+                  pg_catalog.set_config('datestyle', 'ISO, MDY', false),
+                  pg_catalog.set_config('default_transaction_isolation', 'read committed', false)`,
     ...{ query_timeout: connectTimeoutMs },
   });
   const server = rows[0];
@@ -92,4 +95,4 @@ const putOnDaemonRole = `
   select pg_catalog.set_config('role', rolname, false)
     from pg_catalog.pg_roles
    where rolname = 'backup_awareness' and session_user <> 'backup_awareness'
-     and pg_catalog.pg_has_role(session_user, oid, 'member')`;
+     and pg_catalog.pg_has_role(session_user, oid, case when pg_catalog.current_setting('server_version_num')::int < 160000 then 'member' else 'set' end)`;

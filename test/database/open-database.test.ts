@@ -89,6 +89,26 @@ for (const server of testServers) {
       await owner.close();
     });
 
+    test("a login's own settings change neither how times are read nor what a transaction sees", async () => {
+      const odd = `odd_${server.major}_${process.pid}`;
+      const admin = new pg.Client({ connectionString: database.url });
+      await admin.connect();
+      try {
+        await admin.query(`create role ${odd} login password 's3cret' in role backup_awareness`);
+        await admin.query(`alter role ${odd} set datestyle = 'German, DMY'`);
+        await admin.query(`alter role ${odd} set default_transaction_isolation = 'serializable'`);
+        const opened = await open(loginUrl(odd, "s3cret"));
+        const { rows } = await opened.pool.query<{ time: Date | null; isolation: string }>(
+          "select timestamptz '2026-03-01 12:00:00+00' as time, current_setting('transaction_isolation') as isolation",
+        );
+        await opened.close();
+        assert.deepEqual(rows, [{ time: new Date("2026-03-01T12:00:00Z"), isolation: "read committed" }]);
+      } finally {
+        await admin.query(`drop role ${odd}`);
+        await admin.end();
+      }
+    });
+
     test("the password is found in the URL, PGPASSWORD, ?passfile=, PGPASSFILE and ~/.pgpass", async () => {
       const { hostname, port } = new URL(database.url);
       const line = `${hostname}:${port}:*:${other}:s3cret\n`;
