@@ -78,7 +78,7 @@ function explained(error: unknown, invalid: ErrorCode): unknown {
   ) {
     return new BackupAwarenessError(invalid, error.message, withHint);
   }
-  if (code === "55P03" || code === "40P01" || code === "57014")
+  if (code === "55P03" || code === "40001" || code === "40P01" || code === "57014")
     return new BackupAwarenessError("DATABASE_BUSY", error.message, withHint);
   if (code === "42501") {
     return new BackupAwarenessError("DATABASE_RIGHTS", `the database role may not do this: ${error.message}`, {

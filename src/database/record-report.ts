@@ -14,27 +14,43 @@ export async function recordReport(pool: Pool, report: Report): Promise<boolean>
   if (Number.isNaN(report.doneAt.getTime()))
     throw new BackupAwarenessError("REPORT_INVALID", "argument v_done_at: is not a moment");
   return callProcedure("REPORT_INVALID", async () => {
-    const { rows } = await pool.query<{ is_new: boolean }>(
-      "select backup_awareness.record_report($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) as is_new",
-      [
-        report.scope,
-        report.doneAt,
-        report.status,
-        withoutNul(report.outputMessage),
-        report.fqdn,
-        report.logPath === null ? null : withoutNul(report.logPath),
-        report.runId ?? null,
-        report.durationMs === undefined ? null : Math.round(report.durationMs),
-        report.sizeBytes ?? null,
-        report.archive === undefined ? null : withoutNul(report.archive),
-        report.tool === undefined ? null : withoutNul(report.tool),
-      ],
-    );
-    return rows[0]?.is_new ?? false;
+    try {
+      return await callRecordReport(pool, report, withoutNul);
+    } catch (error) {
+      // The database's encoding is not UTF8 and lacks a character: the report counts for more than its wording.
+      if (error instanceof Error && "code" in error && error.code === "22P05")
+        return callRecordReport(pool, report, inAscii);
+      throw error;
+    }
   });
+}
+
+async function callRecordReport(pool: Pool, report: Report, storable: (text: string) => string): Promise<boolean> {
+  const { rows } = await pool.query<{ is_new: boolean }>(
+    "select backup_awareness.record_report($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) as is_new",
+    [
+      report.scope,
+      report.doneAt,
+      report.status,
+      storable(report.outputMessage),
+      report.fqdn,
+      report.logPath === null ? null : storable(report.logPath),
+      report.runId ?? null,
+      report.durationMs === undefined ? null : Math.round(report.durationMs),
+      report.sizeBytes ?? null,
+      report.archive === undefined ? null : storable(report.archive),
+      report.tool === undefined ? null : storable(report.tool),
+    ],
+  );
+  return rows[0]?.is_new ?? false;
 }
 
 /** PostgreSQL's text cannot hold U+0000; a tool's output can. It becomes the replacement character. */
 function withoutNul(text: string): string {
   return text.replaceAll("\0", "\u{FFFD}");
+}
+
+/** What every encoding of PostgreSQL can hold; another character becomes a question mark. */
+function inAscii(text: string): string {
+  return text.replace(/[^\u0001-\u007f]/gu, "?");
 }
