@@ -12,10 +12,30 @@ grant execute on function
   LogEngineBackupEvent(varchar, timestamptz, integer, text, varchar, text),
   GetLastSuccessfulEngineBackup(varchar), GetLastSuccessfulEngineBackup(varchar, varchar),
   record_report(varchar, timestamptz, text, text, varchar, text, text, bigint, bigint, text, text, timestamptz),
-  run_check(timestamptz), remove_old_events(integer, timestamptz),
+  run_check(timestamptz), remove_old_events(integer),
   set_option(text, jsonb, text, timestamptz),
   set_own_engine(varchar, timestamptz), add_engine(varchar, text, timestamptz), remove_engine(varchar, text, timestamptz),
   set_required_scopes(varchar, varchar[], integer[], text, timestamptz),
   dismiss_alert(bigint, text, text, timestamptz),
   engine_status(varchar[], timestamptz), policy(), alert_message(text, varchar, varchar, policy_in_force)
 to backup_awareness;
+
+-- The job queue is the owner's, since its procedures call it: nobody else may replace what they call. Its tables let only
+-- those in whom a policy names.
+grant usage on schema graphile_worker to backup_awareness;
+grant select, insert, update, delete on all tables in schema graphile_worker to backup_awareness;
+revoke insert, update, delete on graphile_worker.migrations from backup_awareness;
+grant usage on all sequences in schema graphile_worker to backup_awareness;
+do $grants$
+declare
+  v_table regclass;
+begin
+  for v_table in
+    select c.oid from pg_class c
+    where c.relnamespace = 'graphile_worker'::regnamespace and c.relrowsecurity
+      and not exists (select from pg_policy p where p.polrelid = c.oid and p.polname = 'backup_awareness')
+  loop
+    execute format('create policy backup_awareness on %s to backup_awareness using (true)', v_table);
+  end loop;
+end
+$grants$;

@@ -1,11 +1,13 @@
 -- The roles of Backup Awareness, which belong to the whole server. Run before the migrations, every time; a superuser
 -- may do all of it, and a role with CREATEROLE too.
 --
---   backup_awareness_owner   no login; owns every object of the schema and runs the migrations
---   backup_awareness         the daemon and the operators' commands: reads, and calls procedures; owns the job queue
+--   backup_awareness_owner   no login; owns every object of the schema and the job queue, and runs the migrations
+--   backup_awareness         the daemon and the operators' commands: reads, calls procedures, takes jobs from the queue
 --   backup_reporter          may call LogEngineBackupEvent and nothing else
 do $roles$
 declare
+  -- Since PostgreSQL 16 a role that made another is its member, and may nevertheless not act as it.
+  v_acts_as constant text := case when pg_catalog.current_setting('server_version_num')::integer < 160000 then 'member' else 'set' end;
   v_role text;
 begin
   foreach v_role in array array['backup_awareness_owner', 'backup_awareness', 'backup_reporter'] loop
@@ -18,16 +20,11 @@ begin
     end if;
   end loop;
 
-  -- The owner's procedures add jobs to the queue, which is the daemon's: the queue's tables let only their owner in.
-  if not pg_catalog.pg_has_role('backup_awareness_owner', 'backup_awareness', 'usage') then
-    grant backup_awareness to backup_awareness_owner;
-  end if;
-
   -- Whoever migrates acts as both.
   foreach v_role in array array['backup_awareness_owner', 'backup_awareness'] loop
     if not (select rolsuper from pg_catalog.pg_roles where rolname = session_user)
        and session_user <> v_role
-       and not pg_catalog.pg_has_role(session_user, v_role, 'member') then
+       and not pg_catalog.pg_has_role(session_user, v_role, v_acts_as) then
       execute format('grant %I to %I', v_role, session_user);
     end if;
   end loop;

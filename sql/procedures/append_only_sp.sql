@@ -1,4 +1,4 @@
--- audit_log is append-only, also for its owner and a superuser's slip; only remove_old_events sets the flag.
+-- audit_log is append-only, also for its owner and a superuser's slip; only remove_events_old_at sets the flag.
 create or replace function refuse_change_of_audit_log() returns trigger
 language plpgsql set search_path = backup_awareness, pg_temp as $$
 begin

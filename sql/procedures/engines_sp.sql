@@ -65,10 +65,18 @@ create or replace function remove_engine(v_fqdn varchar, v_actor text, v_now tim
 language plpgsql security definer set search_path = backup_awareness, pg_temp set jit = off as $$
 declare
   v_engine_fqdn constant varchar := lower(v_fqdn);
+  v_cleared bigint;
 begin
   perform share_policy();
   perform lock_engine(v_engine_fqdn);
-  update alert set cleared_at = v_now where fqdn = v_engine_fqdn and cleared_at is null;
+  with cleared as (
+    update alert set cleared_at = v_now where fqdn = v_engine_fqdn and cleared_at is null returning id, type, scope
+  )
+  select count(log_event('ENGINE_ALERT_CLEARED',
+                         format('The alert %s of engine %s is cleared: it is watched no longer.', c.type, v_engine_fqdn),
+                         v_now, v_engine_fqdn, c.scope, c.id))
+    into v_cleared
+  from (select * from cleared order by id) c;
   update backup set outcome = 'abandoned'
   where outcome = 'running' and (fqdn, scope) in (select s.fqdn, s.scope from engine_scope s where s.fqdn = v_engine_fqdn);
   delete from engine where fqdn = v_engine_fqdn;

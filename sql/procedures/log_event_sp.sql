@@ -19,7 +19,7 @@ $$;
 -- The first v_length characters, marked where some are left out: the whole text stands in engine_backup_log.
 create or replace function shortened(v_text text, v_length integer) returns text
 language sql immutable as $$
-  select case when char_length(v_text) > v_length then left(v_text, v_length) || ' […]' else v_text end
+  select case when char_length(v_text) > v_length then left(v_text, v_length) || ' [...]' else v_text end
 $$;
 
 -- What an open alert says now: what is at risk, since when, which scopes are missing or old, what to do.

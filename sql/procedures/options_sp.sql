@@ -63,11 +63,11 @@ begin
     when 'BackupCheckPeriodInHours' then
       if v_new = '-1' then
         perform log_event('BACKUP_AWARENESS_DISABLED', format('%s disabled Backup Awareness: nobody is warned from now on.', v_actor), v_now, v_actor => v_actor);
-      elsif v_former = '-1' then
-        perform log_event('BACKUP_AWARENESS_ENABLED', format('%s enabled Backup Awareness.', v_actor), v_now, v_actor => v_actor);
-      end if;
-      perform queue_check(policy(), v_now);
-      if v_new <> '-1' then
+        perform queue_check(policy(), v_now, null);
+      else
+        if v_former = '-1' then
+          perform log_event('BACKUP_AWARENESS_ENABLED', format('%s enabled Backup Awareness.', v_actor), v_now, v_actor => v_actor);
+        end if;
         perform run_check(v_now); -- so that the next one is due a whole new period from now
       end if;
     when 'BackupFullScopes' then

@@ -32,17 +32,29 @@ $$;
 
 -- Options are locked before engines, and engines in the order of their names: one order, no deadlock.
 -- Reports, checks and changes of an engine share the options; setting one has them alone. Returns the policy, which
--- nobody changes before this transaction ends.
+-- nobody changes before this transaction ends. A transaction whose snapshot may be older than the lock (repeatable read,
+-- serializable) fails with SQLSTATE 40001 where an option has been changed since.
 create or replace function share_policy() returns policy_in_force
 language plpgsql set search_path = backup_awareness, pg_temp as $$
 begin
   perform pg_advisory_xact_lock_shared(hashtextextended('backup_awareness.option', 0));
+  if has_lasting_snapshot() then
+    perform from option for share;
+  end if;
   return policy();
 end
 $$;
 
+-- Whether all statements of this transaction see one moment, which may lie before its locks. What it has locked may then
+-- have been changed by others without its seeing that: it must ask by locks that fail.
+create or replace function has_lasting_snapshot() returns boolean
+language sql stable as $$
+  select current_setting('transaction_isolation') in ('repeatable read', 'serializable')
+$$;
+
 -- Waits for the reports under way, never in a way that keeps others waiting behind it for longer than a tenth of a
--- second: somebody may have left a report's transaction open. Gives up after v_patience: SQLSTATE 55P03.
+-- second: somebody may have left a report's transaction open. Gives up after v_patience: SQLSTATE 55P03. Refuses a
+-- transaction that would not see what was reported before it got the lock: SQLSTATE 25001.
 create or replace function lock_options(v_patience interval default '15 seconds') returns void
 language plpgsql set search_path = backup_awareness, pg_temp as $$
 declare
@@ -50,6 +62,11 @@ declare
   v_former_timeout constant text := current_setting('lock_timeout');
   v_deadline constant timestamptz := clock_timestamp() + v_patience;
 begin
+  if has_lasting_snapshot() then
+    raise exception 'an option cannot be set in a transaction of isolation level %', current_setting('transaction_isolation') using
+      errcode = 'active_sql_transaction',
+      hint = 'Use the isolation level "read committed".';
+  end if;
   perform set_config('lock_timeout', '100ms', true);
   loop
     begin

@@ -70,6 +70,7 @@ begin
   select * into v_former from engine_scope s where s.fqdn = v_engine_fqdn and s.scope = v_scope;
   if not found then
     insert into engine_scope (fqdn, scope) values (v_engine_fqdn, v_scope) returning * into v_former;
+    update engine set added_at = added_at where fqdn = v_engine_fqdn; -- see is_engine_locked
   end if;
 
   if v_status = 'started' then
@@ -139,11 +140,17 @@ begin
 end
 $$;
 
--- Locks an engine's row, and says whether there is one.
+-- Locks an engine's row, and says whether there is one. What a report writes is seen by whoever locks the engine after it;
+-- a transaction that cannot see it fails with SQLSTATE 40001: every report changes a row of engine_scope, and one that
+-- adds such a row changes that of engine.
 create or replace function is_engine_locked(v_fqdn varchar) returns boolean
 language plpgsql set search_path = backup_awareness, pg_temp as $$
 begin
   perform from engine where fqdn = v_fqdn for no key update;
+  if found and has_lasting_snapshot() then
+    perform from engine_scope where fqdn = v_fqdn for no key update;
+    return true;
+  end if;
   return found;
 end
 $$;

@@ -1,7 +1,16 @@
 -- The retention job: removes at most v_limit events older than AuditLogRetentionInDays, the oldest first, but never
--- those of an alert that is still open. Returns how many; to be repeated until that is none.
-create or replace function remove_old_events(v_limit integer default 10000, v_now timestamptz default clock_timestamp()) returns integer
+-- those of an alert that is still open. Returns how many; to be repeated until that is none. It takes no time as an
+-- argument: whoever may call it could remove everything.
+create or replace function remove_old_events(v_limit integer default 10000) returns integer
 language plpgsql security definer set search_path = backup_awareness, pg_temp set jit = off as $$
+begin
+  return remove_events_old_at(clock_timestamp(), v_limit);
+end
+$$;
+
+-- The same at any moment; nobody is granted it.
+create or replace function remove_events_old_at(v_now timestamptz, v_limit integer) returns integer
+language plpgsql set search_path = backup_awareness, pg_temp as $$
 declare
   v_removed integer;
 begin

@@ -1,6 +1,6 @@
 -- The check: finds what time has turned, raises and clears. Costs what has changed, not what exists. Engines that a
--- report still open in another transaction holds are left out: it settles them itself when it commits.
--- Returns the alerts that were raised and cleared. 
+-- report still open in another transaction holds are left out: it settles them itself when it commits; in case it does
+-- not, the next check is soon. Returns the alerts that were raised and cleared.
 create or replace function run_check(v_now timestamptz default clock_timestamp(), out raised bigint[], out cleared bigint[])
 language plpgsql security definer set search_path = backup_awareness, pg_temp set jit = off as $$
 declare
@@ -13,7 +13,7 @@ begin
   set checked_at = greatest(checked_at, v_now),
       check_duration_ms = extract(epoch from clock_timestamp() - v_begun_at) * 1000,
       check_skipped_engines = v_skipped;
-  perform queue_check(v_policy, v_now);
+  perform queue_check(v_policy, v_now, case when v_skipped > 0 then '30 seconds' else v_policy.check_period end);
 end
 $$;
 
@@ -70,12 +70,12 @@ begin
 end
 $$;
 
--- Puts the next check into the job queue: one period after v_now; none while the feature is disabled.
-create or replace function queue_check(v_policy policy_in_force, v_now timestamptz) returns void
+-- Puts the next check into the job queue, v_delay after v_now; none while the feature is disabled.
+create or replace function queue_check(v_policy policy_in_force, v_now timestamptz, v_delay interval) returns void
 language plpgsql set search_path = backup_awareness, pg_temp as $$
 begin
   if v_policy.is_enabled then
-    perform graphile_worker.add_job('check', run_at => v_now + v_policy.check_period, job_key => 'check', max_attempts => 1000);
+    perform graphile_worker.add_job('check', run_at => v_now + v_delay, job_key => 'check', max_attempts => 1000);
   else
     perform graphile_worker.remove_job('check');
   end if;

@@ -2,11 +2,9 @@ import type { TaskList } from "graphile-worker";
 import type { Pool } from "pg";
 import type { Logger } from "pino";
 import { readAlerts } from "../database/alerts.ts";
-import { readCheckRecord, removeOldEvents, runCheck } from "../database/check.ts";
-import { queueCheck, queueNextRetention } from "../database/job-queue.ts";
+import { removeOldEvents, runCheck } from "../database/check.ts";
+import { queueNextRetention } from "../database/job-queue.ts";
 
-/** When engines were held by an open transaction, the check looks again. */
-const skippedRetrySeconds = 30;
 /** Further alerts of one check are counted, not told one by one. */
 const toldAlerts = 20;
 
@@ -28,8 +26,6 @@ export function awarenessTasks({
         `check: ${raised.length} alerts raised, ${cleared.length} cleared`,
       );
       await tellAlerts(pool, logger, raised);
-      const { skippedEngines } = await readCheckRecord(pool);
-      if (skippedEngines > 0) await queueCheck(pool, skippedRetrySeconds);
     },
     remove_old_events: async () => {
       const removed = await removeOldEvents(pool, signal);

@@ -22,7 +22,7 @@ export type SchemaSource = {
   readonly migrations: readonly Migration[];
   readonly procedures: string;
   readonly grants: string;
-  /** Of procedures and grants together. */
+  /** Of all that is applied again whenever it changed: procedures and grants, options and kinds of events, the job queue's version. */
   readonly proceduresChecksum: string;
 };
 
@@ -54,8 +54,16 @@ export async function readSchemaSource(sqlDirectory: string): Promise<SchemaSour
     migrations,
     procedures,
     grants,
-    proceduresChecksum: sha256(JSON.stringify([procedures, grants, eventTypes, optionDefinitions])),
+    proceduresChecksum: sha256(
+      JSON.stringify([procedures, grants, eventTypes, optionDefinitions, await jobQueueVersion()]),
+    ),
   };
+}
+
+/** Of graphile-worker, whose schema the daemon may not migrate by itself. */
+async function jobQueueVersion(): Promise<unknown> {
+  const manifest = new URL("../package.json", import.meta.resolve("graphile-worker"));
+  return (JSON.parse(await readFile(manifest, "utf8")) as { version?: unknown }).version;
 }
 
 export type MigrateInput = {
@@ -95,14 +103,18 @@ async function migrateLocked(client: PoolClient, input: MigrateInput): Promise<M
   const due = source.migrations.filter(({ version }) => !before.applied.has(version));
   const proceduresApplied = due.length > 0 || before.proceduresChecksum !== source.proceduresChecksum;
   const version = source.migrations.at(-1)?.version ?? 0;
-  if (!proceduresApplied) return { applied: [], proceduresApplied, version };
+  if (!proceduresApplied) {
+    await appendToSearchPath(client); // a dump that was restored into another database does not bring it
+    return { applied: [], proceduresApplied, version };
+  }
 
   await client.query(source.roles);
   await migrateJobQueue(client, input.pool);
 
   await client.query("begin");
   await client.query("set local lock_timeout = '30s'");
-  await createSchema(client);
+  await client.query("create schema if not exists backup_awareness authorization backup_awareness_owner");
+  await appendToSearchPath(client);
   await client.query("set local role backup_awareness_owner");
   await client.query("set local search_path = backup_awareness, pg_temp");
   await client.query("set local check_function_bodies = off");
@@ -158,8 +170,7 @@ async function applyProcedures(client: PoolClient, source: SchemaSource): Promis
 }
 
 /** Appends our schema to the database's search_path, so that reporters may leave it out; what stands there stays first. */
-async function createSchema(client: PoolClient): Promise<void> {
-  await client.query("create schema if not exists backup_awareness authorization backup_awareness_owner");
+async function appendToSearchPath(client: PoolClient): Promise<void> {
   await client.query(`
     do $$
     declare
@@ -173,23 +184,39 @@ async function createSchema(client: PoolClient): Promise<void> {
         (select setting from pg_settings where name = 'search_path' and source in ('default', 'configuration file')),
         '"$user", public');
       if v_configured !~ '(^|[ ,"])backup_awareness($|[ ,"])' then
-        execute format('alter database %I set search_path = %s', current_database(), concat_ws(', ', nullif(v_configured, ''), 'backup_awareness'));
+        execute format('alter database %I set search_path = %s', current_database(), concat_ws(', ', nullif(nullif(v_configured, ''), '""'), 'backup_awareness'));
       end if;
     end $$`);
 }
 
-/** graphile-worker's own schema belongs to the daemon's role, since its tables let only their owner in. */
+/**
+ * graphile-worker's own schema belongs to the owner of ours: its procedures call those of the queue. What the daemon may do there says
+ * sql/grants.sql.
+ */
 async function migrateJobQueue(client: PoolClient, pool: Pool): Promise<void> {
-  const { rows } = await client.query<{ database: string }>("select quote_ident(current_database()) as database");
-  const database = rows[0]?.database;
-  await client.query(`grant create on database ${database} to backup_awareness`);
+  const { rows } = await client.query<{ database: string; others: string | null }>(
+    `select quote_ident(current_database()) as database,
+            (select nspowner::regrole::text from pg_namespace
+             where nspname = 'graphile_worker' and nspowner <> 'backup_awareness_owner'::regrole) as others`,
+  );
+  const { database, others = null } = rows[0] ?? {};
+  if (others !== null) {
+    throw new BackupAwarenessError(
+      "DATABASE_RIGHTS",
+      `the schema graphile_worker of this database belongs to ${others}: an application keeps its own job queue there`,
+      {
+        hint: "Give Backup Awareness a database of its own, on the same server if you like, and name it in database.url.",
+      },
+    );
+  }
+  await client.query(`grant create on database ${database} to backup_awareness_owner`);
   const options = (pool as Pool & { options: PoolConfig }).options;
   // A pool hides its password from a spread.
   const queuePool = new Pool({
     ...options,
     ...(options.password === undefined ? {} : { password: options.password }),
     max: 1,
-    options: "-c role=backup_awareness",
+    options: "-c role=backup_awareness_owner",
   });
   queuePool.on("error", () => undefined);
   queuePool.on("connect", (connection) => connection.on("error", () => undefined));
@@ -197,7 +224,7 @@ async function migrateJobQueue(client: PoolClient, pool: Pool): Promise<void> {
     await runMigrations({ pgPool: queuePool, logger: new WorkerLogger(() => () => undefined) });
   } finally {
     await queuePool.end();
-    await client.query(`revoke create on database ${database} from backup_awareness`);
+    await client.query(`revoke create on database ${database} from backup_awareness_owner`);
   }
 }
 

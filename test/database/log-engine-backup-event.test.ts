@@ -243,6 +243,10 @@ for (const server of testServers) {
           "update engine_backup_log set is_passed = true",
           "insert into alert (fqdn, type, raised_at) values ('', '', now())",
           "drop table engine",
+          "select remove_events_old_at(now() + interval '500 years', 1)",
+          "create function graphile_worker.add_job(text) returns void language sql as 'select'",
+          "alter function graphile_worker.remove_job(text) rename to kept",
+          "delete from graphile_worker.migrations",
         ]) {
           await assert.rejects(client.query(refused), { code: "42501" }, refused);
         }
@@ -262,7 +266,7 @@ for (const server of testServers) {
     test("removes events older than the retention, but never those of an open alert", async () => {
       await report("db", at, 1, "", "a.example.com", "");
       const { rows } = await pool.query<{ removed: number }>(
-        "select remove_old_events(10, now() + interval '500 days') as removed",
+        "select remove_events_old_at(now() + interval '500 days', 10) as removed",
       );
       assert.equal(rows[0]?.removed, 2);
       assert.deepEqual(await events(), ["ENGINE_NO_FULL_BACKUP"]);
@@ -300,12 +304,61 @@ for (const server of testServers) {
           "select check_skipped_engines as skipped from installation",
         );
         assert.equal(rows[0]?.skipped, 1);
+        const { rows: queued } = await pool.query<{ seconds: number }>(
+          `select extract(epoch from run_at - now() - interval '2 days')::float as seconds from graphile_worker.jobs where key = 'check'`,
+        );
+        assert.ok((queued[0]?.seconds ?? Infinity) < 60, "the next check is soon, whoever ran this one");
         await open.query("rollback");
         await pool.query("select run_check(now() + interval '2 days')");
         assert.deepEqual(await openAlerts(), [{ type: "ENGINE_NO_WARM_BACKUP", fqdn: "a.example.com" }]);
       } finally {
         open.release(true);
       }
+    });
+
+    for (const isolation of ["repeatable read", "serializable"]) {
+      test(`decides nothing by what a ${isolation} transaction saw before others changed it`, async () => {
+        const old = await pool.connect();
+        try {
+          const refusedAfter = async (change: string, ...values: readonly unknown[]) => {
+            await old.query(`begin isolation level ${isolation}`);
+            await old.query("select from option");
+            await pool.query(change);
+            await assert.rejects(
+              old.query("select LogEngineBackupEvent($1, now(), 1, '', 'a.example.com', '')", [...values]),
+              {
+                code: "40001",
+              },
+            );
+            await old.query("rollback");
+          };
+          await pool.query("select add_engine('a.example.com', 'test')");
+          await refusedAfter("select set_option('BackupFullScopes', '[\"db\"]', 'test')", "db");
+          await pool.query("select set_option('BackupFullScopes', null, 'test')");
+          // The first report of a scope, and one of a scope that is known.
+          await refusedAfter("select LogEngineBackupEvent('files', now(), 1, '', 'a.example.com', '')", "db");
+          await refusedAfter("select LogEngineBackupEvent('files', now(), 1, '', 'a.example.com', '')", "db");
+          await old.query(`begin isolation level ${isolation}`);
+          await old.query("select LogEngineBackupEvent('db', now(), 1, '', 'a.example.com', '')");
+          await assert.rejects(old.query("select set_option('BackupAlertPeriodInDays', '2', 'test')"), {
+            code: "25001",
+          });
+          await old.query("rollback");
+          await old.query(`begin isolation level ${isolation}`);
+          await old.query("select LogEngineBackupEvent('db', now(), 1, '', 'a.example.com', '')");
+          await old.query("commit");
+          assert.deepEqual(await openAlerts(), []);
+        } finally {
+          old.release(true);
+        }
+      });
+    }
+
+    test("says of each alert that an engine's removal clears that it is cleared", async () => {
+      await report("db", at, 0, "", "a.example.com", "");
+      await pool.query("select remove_engine('a.example.com', 'test')");
+      assert.deepEqual((await events()).slice(-3), ["ENGINE_ALERT_CLEARED", "ENGINE_ALERT_CLEARED", "ENGINE_REMOVED"]);
+      assert.deepEqual(await openAlerts(), []);
     });
 
     test("lets an option wait for an open report without holding up other engines' reports", async () => {

@@ -6,6 +6,7 @@ import pg from "pg";
 import { BackupAwarenessError } from "../../src/contract/errors.ts";
 import { eventTypes, severities } from "../../src/contract/event.ts";
 import { migrate, readSchemaSource, type SchemaSource, schemaStatus } from "../../src/database/migrate.ts";
+import { recordReport } from "../../src/database/record-report.ts";
 import { schemaSnapshot } from "../../scripts/schema-snapshot.ts";
 import { sqlDirectory } from "../support/migrated-database.ts";
 import { createDatabase, testServers } from "../support/servers.ts";
@@ -39,6 +40,14 @@ for (const server of testServers) {
       }
     }
 
+    async function searchPathOf(url: string): Promise<string | undefined> {
+      const client = new pg.Client({ connectionString: url });
+      await client.connect();
+      const { rows } = await client.query<{ search_path: string }>("show search_path");
+      await client.end();
+      return rows[0]?.search_path;
+    }
+
     test("leaves an application's tables, search path and rights alone", async () => {
       await withDatabase(async (ownPool, url) => {
         const name = new URL(url).pathname.slice(1);
@@ -70,12 +79,56 @@ for (const server of testServers) {
       await migrate({ pool, ...versions });
       await pool.query("update backup_awareness.installation set procedures_checksum = 'former'");
       await migrate({ pool, ...versions });
-      const client = new pg.Client({ connectionString: database.url });
-      await client.connect();
-      assert.deepEqual((await client.query("show search_path")).rows, [
-        { search_path: '"$user", public, backup_awareness' },
-      ]);
-      await client.end();
+      assert.equal(await searchPathOf(database.url), '"$user", public, backup_awareness');
+    });
+
+    test("replaces an empty search path", async () => {
+      await withDatabase(async (ownPool, url) => {
+        await ownPool.query(`alter database "${new URL(url).pathname.slice(1)}" set search_path = ''`);
+        await migrate({ pool: ownPool, ...versions });
+        assert.deepEqual(await searchPathOf(url), "backup_awareness");
+      });
+    });
+
+    test("appends the schema also where a restored dump has brought all but that", async () => {
+      await withDatabase(async (ownPool, url) => {
+        await migrate({ pool: ownPool, ...versions });
+        await ownPool.query(`alter database "${new URL(url).pathname.slice(1)}" reset search_path`);
+        assert.equal((await migrate({ pool: ownPool, ...versions })).proceduresApplied, false);
+        assert.equal(await searchPathOf(url), '"$user", public, backup_awareness');
+      });
+    });
+
+    test("refuses to share an application's own job queue, and says so", async () => {
+      await withDatabase(async (ownPool) => {
+        await ownPool.query("create schema graphile_worker");
+        await assert.rejects(migrate({ pool: ownPool, ...versions }), (error: unknown) => {
+          assert.ok(error instanceof BackupAwarenessError);
+          assert.match(
+            error.message,
+            /^the schema graphile_worker of this database belongs to postgres: an application/,
+          );
+          return true;
+        });
+      });
+    });
+
+    test("works in a database whose encoding lacks most characters, where a report's wording gives way", async () => {
+      const name = `latin1_${server.major}_${process.pid}`;
+      await pool.query(`create database ${name} template template0 encoding 'LATIN1' lc_collate 'C' lc_ctype 'C'`);
+      const url = new URL(database.url);
+      url.pathname = `/${name}`;
+      const latinPool = new pg.Pool({ connectionString: url.href, max: 2 });
+      try {
+        await migrate({ pool: latinPool, ...versions });
+        const report = { scope: "db", doneAt: new Date(), status: "completed", fqdn: null, logPath: null } as const;
+        assert.equal(await recordReport(latinPool, { ...report, outputMessage: "grün 🙂\0 done" }), true);
+        const { rows } = await latinPool.query("select output_message from backup_awareness.engine_backup_log");
+        assert.deepEqual(rows, [{ output_message: "gr?n ?? done" }]);
+      } finally {
+        await latinPool.end();
+        await pool.query(`drop database ${name}`);
+      }
     });
 
     test("makes the schema that sql/schema.snapshot shows", async () => {
@@ -202,10 +255,11 @@ for (const server of testServers) {
         await ownPool.query(
           `create role ${role} login createrole password 'x'; alter database "${name}" owner to ${role}`,
         );
-        // Where an earlier set-up made the roles, a superuser must let this one act as them.
+        // As if it had made the roles itself: since PostgreSQL 16 that lets it hand them out, not act as them.
         const { rows } = await ownPool.query("select from pg_roles where rolname = 'backup_awareness_owner'");
+        const as = server.major >= 16 ? "admin true, inherit false, set false" : "admin option";
         if (rows.length > 0)
-          await ownPool.query(`grant backup_awareness_owner, backup_awareness to ${role} with admin option`);
+          await ownPool.query(`grant backup_awareness_owner, backup_awareness to ${role} with ${as}`);
         const asRole = new URL(url);
         asRole.username = role;
         asRole.password = "x";
