@@ -92,8 +92,17 @@ async function removeIfDead(path: string, self: { readonly hostName: string }): 
   const aside = `${path}.${randomUUID()}`;
   try {
     await rename(path, aside);
-  } catch {
-    return;
+  } catch (error) {
+    if (systemErrorCode(error) === "ENOENT") return;
+    // A file system that became read-only: asking again would never end.
+    throw new BackupAwarenessError(
+      "BACKUP_FAILED",
+      `cannot remove the lock of a dead run, "${path}": ${systemErrorText(error)}`,
+      {
+        hint: "make the directory writable, or name another place with --file=FILE or archive.directory in config.toml",
+        cause: error,
+      },
+    );
   }
   if ((await readFile(aside, "utf8").catch(() => null)) === text) await rm(aside, { force: true });
   else await rename(aside, path).catch(() => undefined);

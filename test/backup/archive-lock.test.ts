@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
-import { readdir, utimes, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { chmod, readdir, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { promisify } from "node:util";
 import { lockDirectory, lockName } from "../../src/backup/archive-lock.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
+const run = promisify(execFile);
 const self = { pid: process.pid, hostName: hostname(), clock: () => new Date("2026-11-24T01:30:00Z") };
 
 describe("the lock of an archive directory", () => {
@@ -41,6 +44,25 @@ describe("the lock of an archive directory", () => {
     await writeFile(join(directory, lockName), `${JSON.stringify(dead)}\n`);
     await (await lockDirectory(directory, self)).release();
     assert.deepEqual(await readdir(directory), []);
+  });
+
+  it("of a dead process that cannot be removed is told, and not asked for again for ever", async (test) => {
+    const directory = await temporaryDirectory(test);
+    const dead = { pid: process.pid, hostName: hostname(), identity: "another", since: "2026-11-23T01:30:00.000Z" };
+    await writeFile(join(directory, lockName), `${JSON.stringify(dead)}\n`);
+    // Modes do not stop root, an immutable directory does.
+    const isRoot = process.getuid?.() === 0;
+    try {
+      await (isRoot ? run("chattr", ["+i", directory]) : chmod(directory, 0o500));
+    } catch {
+      test.skip("this file system has no immutable directories");
+      return;
+    }
+    try {
+      await assert.rejects(lockDirectory(directory, self), /cannot remove the lock of a dead run/);
+    } finally {
+      await (isRoot ? run("chattr", ["-i", directory]) : chmod(directory, 0o700));
+    }
   });
 
   it("of another host counts as long as that shows that it lives", async (test) => {
