@@ -29,7 +29,7 @@ export type CommandContext = {
   readonly stderr: Output;
   /** Who calls, for the events: `alice@host via engine-config`. */
   readonly actor: string;
-  /** Aborted by SIGINT and SIGTERM, and when nobody reads stdout any more. Its reason is an Interrupted. */
+  /** Aborted by SIGINT, SIGTERM and SIGHUP, and when nobody reads stdout any more. Its reason is an Interrupted. */
   readonly signal: AbortSignal;
   /** config.toml and the environment, read once. Throws SETTINGS_INVALID. */
   loadSettings(): Promise<Settings>;
@@ -43,12 +43,15 @@ export type CommandContext = {
   handleInterrupts(): void;
 };
 
+/** SIGHUP: the terminal or the ssh session has gone. */
+export type InterruptSignal = "SIGHUP" | "SIGINT" | "SIGTERM";
+
 /** Why a command was asked to end. */
 export class Interrupted extends Error {
   /** null: nobody reads stdout any more. */
-  readonly signalName: "SIGINT" | "SIGTERM" | null;
+  readonly signalName: InterruptSignal | null;
 
-  constructor(signalName: "SIGINT" | "SIGTERM" | null) {
+  constructor(signalName: InterruptSignal | null) {
     super(signalName === null ? "nobody reads the output any more" : `ended by ${signalName}`);
     this.name = "Interrupted";
     this.signalName = signalName;
@@ -57,6 +60,8 @@ export class Interrupted extends Error {
   /** As a shell tells it: 128 and the signal's number. A reader that went away, as `head` does, is no failure. */
   get exitCode(): number {
     switch (this.signalName) {
+      case "SIGHUP":
+        return 129;
       case "SIGINT":
         return 130;
       case "SIGTERM":

@@ -22,7 +22,7 @@ export type ProcessContext = {
   readonly exitCode: () => number | null;
 };
 
-/** The context of this process. It takes over SIGINT, SIGTERM and the errors of stdout and stderr: call it once. */
+/** The context of this process. It takes over SIGINT, SIGTERM, SIGHUP and the errors of stdout and stderr: call it once. */
 export function createProcessContext(programName: string): ProcessContext {
   const interruption = new AbortController();
   let exitCode: number | null = null;
@@ -40,12 +40,11 @@ export function createProcessContext(programName: string): ProcessContext {
       if (!handlesInterrupts) process.exit(reason.exitCode);
     }, endInOrderMs).unref();
   };
-  process.on("SIGINT", () => {
-    interrupt(new Interrupted("SIGINT"));
-  });
-  process.on("SIGTERM", () => {
-    interrupt(new Interrupted("SIGTERM"));
-  });
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(name, () => {
+      interrupt(new Interrupted(name));
+    });
+  }
 
   const environment = processEnvironment();
   let settings: Promise<Settings> | null = null;

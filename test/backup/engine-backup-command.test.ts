@@ -176,7 +176,7 @@ describe("engine-backup", { concurrency: 1 }, () => {
     assert.match(stdout, /db +failed +cannot reach the database .*does not answer in time/);
   });
 
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
     it(`ended by ${signal} leaves nothing that looks like a backup, reports failed with the reason, and ends with 1`, async (test) => {
       const { env, archives, url, directory } = await engine(test);
       await hangingPgDump(directory);
