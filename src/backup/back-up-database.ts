@@ -46,6 +46,7 @@ export async function backUpDatabase(
     const pgDump = await means.findClientProgram("pg_dump", major);
     means.log.info(`server PostgreSQL ${server.version}, ${pgDump.path} ${pgDump.version}, database "${server.name}"`);
     const warnings = await referenceWarnings(database, excluded, means);
+    if (!server.hasTables) warnings.push(`the database "${server.name}" holds no table: is it the one that is meant?`);
     const access = databaseAccess(database, means.env);
     const onErrorLine = (line: string) => {
       means.log.warn(`pg_dump: ${line}`);
@@ -94,12 +95,21 @@ export async function backUpDatabase(
   }
 }
 
-type Server = { readonly number: number; readonly version: string; readonly name: string };
+type Server = {
+  readonly number: number;
+  readonly version: string;
+  readonly name: string;
+  readonly hasTables: boolean;
+};
 
 async function readServer(database: Database): Promise<Server> {
   const { rows } = await database.pool.query<Server>({
     text: `select pg_catalog.current_setting('server_version_num')::int as number, pg_catalog.current_setting('server_version') as version,
-                  pg_catalog.current_database() as name`,
+                  pg_catalog.current_database() as name,
+                  exists (select from pg_catalog.pg_class c
+                            join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+                           where c.relkind in ('r', 'p', 'm', 'f')
+                             and n.nspname <> 'information_schema' and n.nspname !~ '^pg_') as "hasTables"`,
     ...{ query_timeout: queryTimeoutMs },
   });
   const [server] = rows;

@@ -1,3 +1,4 @@
+import { readdir } from "node:fs/promises";
 import type { ScopeSettings } from "../settings/settings.ts";
 import type { ArchiveWriter } from "./archive-writer.ts";
 import type { BackupMeans } from "./backup-run.ts";
@@ -43,6 +44,11 @@ export async function backUpFiles(
   const warnings = tar.isGnu
     ? []
     : [`${tar.program} is not GNU tar: ACLs, extended attributes and holes of sparse files may not be kept`];
+  for (const path of selection.paths) {
+    // A file system that was not mounted looks like this.
+    if ((await readdir(path).catch(() => null))?.length === 0)
+      warnings.push(`"${path}" is an empty directory: is what belongs there mounted?`);
+  }
   const [archive] = request.ownFiles;
   if (
     archive !== undefined &&

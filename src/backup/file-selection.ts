@@ -1,4 +1,4 @@
-import { lstat, readdir, realpath } from "node:fs/promises";
+import { lstat, readdir, readlink, realpath } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { BackupAwarenessError } from "../contract/errors.ts";
 import { homePlaces } from "../settings/settings.ts";
@@ -22,14 +22,14 @@ export type FileSelectionRequest = {
 
 /**
  * What the files scope packs. Never packed: archives, and of our own home what is dumped (postgres) or means nothing elsewhere (spool, log, locks).
- * Where a configured path is a symbolic link, what it points to is packed as well, since a link alone would be a backup of nothing.
+ * Where a configured path is a symbolic link, what it points to, over however many links, is packed as well, since a link alone would be a backup of nothing.
  * Throws BACKUP_FAILED, naming the path, where one does not exist.
  */
 export async function selectFiles(request: FileSelectionRequest): Promise<FileSelection> {
   const given: string[] = [];
   for (const path of request.paths.map((each) => resolve(each))) {
     const target = await resolveGiven(path);
-    given.push(path);
+    given.push(path, ...(await furtherLinks(path)));
     const isLink = (await lstat(path)).isSymbolicLink();
     if (isLink) given.push(target);
   }
@@ -57,6 +57,16 @@ export async function selectFiles(request: FileSelectionRequest): Promise<FileSe
     }
   }
   return { paths, leftOut: withoutNested([...leftOut]) };
+}
+
+/** The links between a symbolic link and what it points to in the end: without one of them it points to nothing. */
+async function furtherLinks(path: string): Promise<string[]> {
+  const links: string[] = [];
+  for (let place = path; (await lstat(place)).isSymbolicLink();) {
+    place = resolve(await realpath(dirname(place)), await readlink(place));
+    links.push(place);
+  }
+  return links;
 }
 
 async function resolveGiven(path: string): Promise<string> {

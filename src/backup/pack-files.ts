@@ -56,15 +56,20 @@ export async function findTar(
   });
 }
 
-function packArguments({ tar, selection, exclude }: Pick<PackRequest, "tar" | "selection" | "exclude">): string[] {
+/** With `isPacking` false, what is asked for is no more than the names of the selection's own paths. */
+function packArguments(
+  { tar, selection, exclude }: Pick<PackRequest, "tar" | "selection" | "exclude">,
+  isPacking = true,
+): string[] {
   // Relative to the root and with "./" before it, no name can be taken for an option.
   const names = selection.paths.map(nameInArchive);
   const leftOut = selection.leftOut.map((path) => `--exclude=${nameInArchive(path)}`);
-  const patterns = exclude.map((pattern) => `--exclude=${pattern}`);
+  // Names are relative to the root: a pattern that begins there does as well, or it would match nothing.
+  const patterns = exclude.map((pattern) => `--exclude=${pattern.startsWith("/") ? `.${pattern}` : pattern}`);
   if (!tar.isGnu) return ["-c", "-f", "-", ...patterns, ...leftOut, "-C", "/", "--", ...names];
   return [
     "--create",
-    "--file=-",
+    isPacking ? "--file=-" : "--file=/dev/null",
     // pax: long names, times below a second, ACLs and extended attributes.
     "--format=posix",
     "--acls",
@@ -78,6 +83,8 @@ function packArguments({ tar, selection, exclude }: Pick<PackRequest, "tar" | "s
     "--anchored",
     "--no-wildcards",
     ...leftOut,
+    // Before a pattern, --no-recursion would keep it from matching what lies below a name.
+    ...(isPacking ? [] : ["--verbose", "--no-recursion"]),
     "--directory=/",
     "--",
     ...names,
@@ -89,7 +96,9 @@ function packArguments({ tar, selection, exclude }: Pick<PackRequest, "tar" | "s
  * BACKUP_FAILED, naming the files, where something could not be read.
  */
 export async function packFiles(request: PackRequest, onData: (data: Buffer) => Promise<void>): Promise<string[]> {
-  const { tar, env, signal, silenceLimitMs } = request;
+  const { tar, signal, silenceLimitMs } = request;
+  const env = withoutTarOptions(request.env);
+  await demandNoneLeftOut(request);
   const warnings: string[] = [];
   const errors: string[] = [];
   let errorCount = 0;
@@ -121,6 +130,37 @@ export async function packFiles(request: PackRequest, onData: (data: Buffer) => 
   throw new BackupAwarenessError("BACKUP_FAILED", `tar could not read everything: ${errors.join("\n")}${more}`, {
     hint: "run as a user who may read these files, or name them in scopes.files.exclude in config.toml",
   });
+}
+
+/**
+ * tar matches a pattern with every part of a name: "cache" leaves out all of /var/cache/myapp, without a word. Only GNU tar can be asked beforehand.
+ */
+async function demandNoneLeftOut(request: PackRequest): Promise<void> {
+  const { tar, exclude, selection, signal, silenceLimitMs } = request;
+  if (!tar.isGnu || exclude.length === 0) return;
+  const env = withoutTarOptions(request.env);
+  for (const path of selection.paths) {
+    const asked = { tar, exclude, selection: { paths: [path], leftOut: [] } };
+    // Into /dev/null GNU tar writes no content, so that it reads none; the names go to standard output.
+    const call = { program: tar.program, arguments: packArguments(asked, false), env, signal, silenceLimitMs };
+    let namesBytes = 0;
+    const end = await runProgram({ ...call, onErrorLine: () => undefined }, (data) => {
+      namesBytes += data.length;
+      return Promise.resolve();
+    });
+    // What else is wrong tar says when it packs.
+    if (namesBytes > 0 || end.exitCode !== 0) continue;
+    throw new BackupAwarenessError(
+      "BACKUP_FAILED",
+      `the path "${path}" of the scope files is left out as a whole by a pattern of scopes.files.exclude`,
+      { hint: `narrow the pattern: one that begins with / is meant from the root on, as "${path}/cache"` },
+    );
+  }
+}
+
+/** What tar packs is what the settings say, whatever the environment adds. */
+function withoutTarOptions(env: PackRequest["env"]): PackRequest["env"] {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => name !== "TAR_OPTIONS"));
 }
 
 function isHarmless(said: string): boolean {

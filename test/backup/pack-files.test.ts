@@ -31,6 +31,7 @@ type Packing = {
   readonly exclude?: readonly string[];
   readonly home?: string;
   readonly archiveDirectory?: string;
+  readonly env?: Readonly<Record<string, string | undefined>>;
 };
 
 async function pack(packing: Packing): Promise<{ readonly tar: Buffer; readonly warnings: string[] }> {
@@ -40,7 +41,7 @@ async function pack(packing: Packing): Promise<{ readonly tar: Buffer; readonly 
     tar: await findTar(env, signal),
     selection,
     exclude: packing.exclude ?? [],
-    env,
+    env: packing.env ?? env,
     silenceLimitMs: 10_000,
     signal,
   };
@@ -135,6 +136,48 @@ describe("packing files", () => {
     const { tar } = await pack({ paths: [directory], exclude: ["*.tmp"] });
     const names = await namesIn(tar, await temporaryDirectory(test));
     assert.ok(names.includes(join(directory, "b.txt")) && !names.includes(join(directory, "a.tmp")));
+  });
+
+  it("takes a pattern that begins with / as meant from the root on", async (test) => {
+    const directory = await realpath(await temporaryDirectory(test));
+    for (const name of ["cache", "kept"]) await writeFile(join(directory, name), "x");
+    const { tar } = await pack({ paths: [directory], exclude: [join(directory, "cache")] });
+    const names = await namesIn(tar, await temporaryDirectory(test));
+    assert.ok(names.includes(join(directory, "kept")) && !names.includes(join(directory, "cache")));
+  });
+
+  for (const pattern of ["cache", "*"]) {
+    it(`fails, naming the path, when the pattern ${pattern} leaves out a configured one as a whole`, async (test) => {
+      const directory = await realpath(await temporaryDirectory(test));
+      const path = join(directory, "cache", "application");
+      await mkdir(path, { recursive: true });
+      await writeFile(join(directory, "kept"), "x");
+      await assert.rejects(
+        pack({ paths: [join(directory, "kept"), path], exclude: [pattern] }),
+        /the path ".*" of the scope files is left out as a whole by a pattern/,
+      );
+    });
+  }
+
+  it("heeds no TAR_OPTIONS, which would leave out what the settings name", async (test) => {
+    const directory = await realpath(await temporaryDirectory(test));
+    await writeFile(join(directory, "data"), "x");
+    const { tar } = await pack({ paths: [directory], env: { ...env, TAR_OPTIONS: "--exclude=data" } });
+    const names = await namesIn(tar, await temporaryDirectory(test));
+    assert.ok(names.includes(join(directory, "data")));
+  });
+
+  it("packs every link of a chain of symbolic links", async (test) => {
+    const directory = await realpath(await temporaryDirectory(test));
+    await mkdir(join(directory, "real"));
+    await mkdir(join(directory, "aside"));
+    await writeFile(join(directory, "real", "data"), "x");
+    await symlink("../real", join(directory, "aside", "middle"));
+    await symlink("aside/middle", join(directory, "link"));
+    const { tar } = await pack({ paths: [join(directory, "link")] });
+    const out = await temporaryDirectory(test);
+    await unpack(tar, out);
+    assert.equal(await readFile(join(out, directory, "link", "data"), "utf8"), "x");
   });
 
   it("follows a configured path that is a symbolic link, since a link alone backs up nothing", async (test) => {

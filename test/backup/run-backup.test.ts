@@ -139,6 +139,12 @@ describe("a backup", { concurrency: 1 }, () => {
     assert.ok(names.includes("./db/engine_backup.db") && !names.includes("./db/dwh_backup.db"));
   });
 
+  it("warns of a database without tables and of an empty directory, which may be the wrong ones", async (test) => {
+    const bench = await backupBench(test, { db: await applicationDatabase(test, "create schema no_table") });
+    const { warnings } = await bench.run();
+    assert.match(warnings.join("\n"), /^db: the database ".*" holds no table[^]*^files: ".*" is an empty directory/m);
+  });
+
   it("leaves no file when nothing succeeded", async (test) => {
     const bench = await backupBench(test, { db: "postgres://nobody@127.0.0.1:1/none" });
     const result = await bench.run({ scopes: ["db"] });
