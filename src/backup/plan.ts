@@ -1,5 +1,5 @@
 import { BackupAwarenessError } from "../contract/errors.ts";
-import type { Scope } from "../contract/scope.ts";
+import { isScope, type Scope } from "../contract/scope.ts";
 import type { ScopeSettings, Settings } from "../settings/settings.ts";
 
 export type ScopePlan = { readonly scope: Scope; readonly settings: ScopeSettings; readonly memberName: string };
@@ -12,7 +12,9 @@ export function planScopes(settings: Pick<Settings, "scopes" | "configFile">, as
       "SCOPE_UNCONFIGURED",
       `the scope "${scope}" is not configured; configured: ${[...settings.scopes.keys()].join(", ")}`,
       {
-        hint: `name its database in ${settings.configFile ?? "config.toml"}: [scopes.${scope}] url = "postgres://…"`,
+        hint: isScope(scope)
+          ? `name its database in ${settings.configFile ?? "config.toml"}: [scopes.${scope}] url = "postgres://…"`
+          : "several scopes are given one by one: --scope=db --scope=files",
       },
     );
   }

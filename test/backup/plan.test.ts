@@ -37,6 +37,7 @@ describe("the plan of a backup", () => {
       code: "SCOPE_UNCONFIGURED",
       message: 'the scope "reportsdb" is not configured; configured: db, dwhdb, keycloak, files',
     });
+    assert.throws(() => planScopes(settings, ["db,files"]), { hint: /one by one: --scope=db --scope=files/ });
   });
 
   it("names an archive by engine, time and what it covers", () => {
