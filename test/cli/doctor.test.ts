@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -69,6 +69,26 @@ test("finds a scope's database that is away, and a file that is not there", asyn
   assert.equal(examined.code, 1);
   assert.match(find(examined, /^db: cannot reach/).todo ?? "", /scopes\.db\.url/);
   assert.equal(find(examined, /gone does not exist/).level, "problem");
+});
+
+test("judges the space by the last whole archive, not by a later one of some scopes alone", async () => {
+  const archives = join(directory, "partial archives");
+  await mkdir(archives);
+  const at = { whole: new Date("2026-11-23T01:30:00Z"), partial: new Date("2026-11-24T01:30:00Z") };
+  for (const [name, sizeBytes, time] of [
+    ["host.example.com-20261123T013000Z.tar.zst", 2048, at.whole],
+    ["host.example.com-20261124T013000Z-files.tar.zst", 1, at.partial],
+  ] as const) {
+    await writeFile(join(archives, name), Buffer.alloc(sizeBytes));
+    await utimes(join(archives, name), time, time);
+  }
+  find(await doctor({ BACKUP_AWARENESS_ARCHIVE_DIRECTORY: archives }), /the last archive took 2\.0 KiB/);
+});
+
+test("says in which file the application is to be named", async () => {
+  const none = { BACKUP_AWARENESS_SCOPES_DB_URL: "", BACKUP_AWARENESS_SCOPES_FILES_PATHS: "" };
+  const todo = find(await doctor(none), /only Backup Awareness itself/).todo ?? "";
+  assert.ok(todo.includes(join(directory, "home", "config.toml")), todo);
 });
 
 test("finds a wrong password", async () => {

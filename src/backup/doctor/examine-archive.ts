@@ -88,12 +88,15 @@ async function existingPlace(directory: string): Promise<string> {
   }
 }
 
-/** The size of the newest archive; null: there is none. */
+/** An archive of some scopes alone, as archiveName in ../plan.ts names it: it tells nothing of the next whole one. */
+const partialName = /-\d{8}T\d{6}Z-[a-z][^/]*\.tar\.zst$/;
+
+/** The size of the newest archive that is not known to be of some scopes alone; null: there is none. */
 async function lastArchiveBytes(directory: string): Promise<number | null> {
   const names = await readdir(directory).catch(() => []);
   const archives = await Promise.all(
     names
-      .filter((name) => /^[^.].*\.tar(\.\w+)?$/.test(name))
+      .filter((name) => /^[^.].*\.tar(\.\w+)?$/.test(name) && !partialName.test(name))
       .map((name) => stat(join(directory, name)).catch(() => null)),
   );
   const newest = archives

@@ -1,4 +1,5 @@
 import { access, constants, lstat } from "node:fs/promises";
+import { join } from "node:path";
 import type { Pool } from "pg";
 import type { Database } from "../../database/database.ts";
 import type { ScopeSettings, Settings } from "../../settings/settings.ts";
@@ -22,18 +23,19 @@ export type ScopesExamined = {
 
 /** Whether everything that a backup reads can be read. */
 export async function examineScopes(options: ExamineScopesOptions): Promise<ScopesExamined> {
+  const { settings } = options;
   const findings: Finding[] = [];
   let databaseBytes: number | null = 0;
-  if (options.settings.protectsOnlyItself) {
+  if (settings.protectsOnlyItself) {
     findings.push(
       warning(
         "scopes",
         "only Backup Awareness itself is protected",
-        "name the application's database and files in config.toml: url in [scopes.db], paths in [scopes.files]",
+        `name the application's database and files in "${settings.configFile ?? join(settings.home, "config.toml")}": url in [scopes.db], paths in [scopes.files]`,
       ),
     );
   }
-  for (const [scope, described] of options.settings.scopes) {
+  for (const [scope, described] of settings.scopes) {
     const examined = await examineScope(scope, described, options);
     findings.push(...examined.findings);
     databaseBytes =
