@@ -160,13 +160,13 @@ $$;
 create or replace function know_engine(v_fqdn varchar, v_policy policy_in_force, v_now timestamptz, v_cause text, v_actor text default null) returns boolean
 language plpgsql set search_path = backup_awareness, pg_temp as $$
 begin
-  if is_engine_locked(v_fqdn) then
-    return false;
-  end if;
-  insert into engine (fqdn, added_at, since_at) values (v_fqdn, v_now, v_now) on conflict do nothing;
-  if not found then
-    return not is_engine_locked(v_fqdn); -- somebody else has added it in this moment
-  end if;
+  loop
+    if is_engine_locked(v_fqdn) then
+      return false;
+    end if;
+    insert into engine (fqdn, added_at, since_at) values (v_fqdn, v_now, v_now) on conflict do nothing;
+    exit when found; -- else somebody has added it in this moment, and may have removed it again
+  end loop;
   perform log_event('ENGINE_ADDED', format('Engine %s is known from now on (%s).', v_fqdn, v_cause), v_now, v_fqdn, null, null, v_actor);
   perform settle(array[v_fqdn], v_policy, v_now);
   return true;

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Pool } from "pg";
 import type { Logger } from "pino";
-import { recordReport } from "../database/record-report.ts";
+import { recordLateReport } from "../database/record-report.ts";
 import { replaySpool } from "../report/spool.ts";
 import { homePlaces } from "../settings/settings.ts";
 import { reasonOf } from "./watch-database.ts";
@@ -16,7 +16,7 @@ export type ReplayReportsOptions = { readonly home: string; readonly pool: Pool;
 export async function replayReports({ home, pool, logger }: ReplayReportsOptions): Promise<void> {
   try {
     const { recorded, refused, remaining, stoppedBy } = await replaySpool(join(home, homePlaces.spool), (report) =>
-      recordReport(pool, report),
+      recordLateReport(pool, report),
     );
     if (recorded > 0) logger.info({ recorded, remaining }, `${recorded} spooled reports recorded`);
     for (const { file, reason } of refused)

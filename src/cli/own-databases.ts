@@ -8,7 +8,7 @@ import type { Database } from "../database/database.ts";
 import { openDatabase } from "../database/open-database.ts";
 import { openMigratedDatabase } from "../database/open-migrated-database.ts";
 import { readListOption } from "../database/options.ts";
-import { recordReport } from "../database/record-report.ts";
+import { recordLateReport } from "../database/record-report.ts";
 import { deliverReport } from "../report/deliver-report.ts";
 import { replaySpool, type Replay } from "../report/spool.ts";
 import { homePlaces, type Settings } from "../settings/settings.ts";
@@ -103,7 +103,7 @@ export class OwnDatabases {
 
   async #record(report: Report): Promise<void> {
     const { pool } = await this.#openForReports();
-    await withTimeout(recordReport(pool, report), recordTimeoutMs);
+    await withTimeout(recordLateReport(pool, report), recordTimeoutMs);
   }
 
   async #openForReports(): Promise<Database> {

@@ -25,6 +25,28 @@ export async function recordReport(pool: Pool, report: Report): Promise<boolean>
   });
 }
 
+/**
+ * The same for a report that nobody can be told about any more, such as one from the spool: that it is refused becomes an event.
+ */
+export async function recordLateReport(pool: Pool, report: Report): Promise<boolean> {
+  try {
+    return await recordReport(pool, report);
+  } catch (error) {
+    if (error instanceof BackupAwarenessError && error.code === "REPORT_INVALID") {
+      const doneAt = Number.isNaN(report.doneAt.getTime()) ? "no moment" : report.doneAt.toISOString();
+      await callProcedure("INTERNAL", () =>
+        pool.query(
+          "select backup_awareness.log_refused_report($1, $2, $3, $4, $5)",
+          [report.scope, doneAt, report.status, report.fqdn, error.message].map((text) =>
+            text === null ? null : inAscii(text),
+          ),
+        ),
+      );
+    }
+    throw error;
+  }
+}
+
 async function callRecordReport(pool: Pool, report: Report, storable: (text: string) => string): Promise<boolean> {
   const { rows } = await pool.query<{ is_new: boolean }>(
     "select backup_awareness.record_report($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) as is_new",

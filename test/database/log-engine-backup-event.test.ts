@@ -4,7 +4,7 @@ import fc from "fast-check";
 import pg from "pg";
 import { scopePattern } from "../../src/contract/scope.ts";
 import { EngineBackupLogDao } from "../../src/database/engine-backup-log.ts";
-import { recordReport } from "../../src/database/record-report.ts";
+import { recordLateReport, recordReport } from "../../src/database/record-report.ts";
 import { createMigratedDatabase, type MigratedDatabase } from "../support/migrated-database.ts";
 import { testServers } from "../support/servers.ts";
 
@@ -380,6 +380,11 @@ for (const server of testServers) {
 
     test("never deadlocks with checks, options and engines' changes under way", async () => {
       const names = ["a", "b", "c"].map((name) => `${name}.example.com`);
+      /** The engine, or the alert, may have gone in the meantime. */
+      const ifThere = (query: string, values: readonly unknown[]) =>
+        pool.query(query, [...values]).catch((error: unknown) => {
+          if (!(error instanceof pg.DatabaseError && /^BA00[12]$/.test(error.code ?? ""))) throw error;
+        });
       const work = [
         ...Array.from(
           { length: 60 },
@@ -397,6 +402,17 @@ for (const server of testServers) {
             ]),
         ),
         ...Array.from({ length: 10 }, (_, i) => () => pool.query("select add_engine($1, 'test')", [names[i % 3]])),
+        ...Array.from(
+          { length: 10 },
+          (_, i) => () =>
+            ifThere("select set_required_scopes($1, $2, $3, 'test')", [names[i % 3], ["db"], [i % 2 === 0 ? 2 : null]]),
+        ),
+        ...Array.from({ length: 60 }, (_, i) => () => ifThere("select remove_engine($1, 'test')", [names[i % 3]])),
+        ...Array.from(
+          { length: 10 },
+          () => () =>
+            ifThere("select dismiss_alert(coalesce(max(id), 0), 'test') from alert where cleared_at is null", []),
+        ),
       ];
       await Promise.all(work.toSorted(() => Math.random() - 0.5).map((run) => run()));
       await pool.query("select set_option('BackupFullScopes', null, 'test')");
@@ -463,6 +479,29 @@ for (const server of testServers) {
             assert.deepEqual([rows[0]?.output_message, rows[0]?.log_path], [faithful(message), faithful(logPath)]);
         }),
         { numRuns: 150 },
+      );
+    });
+
+    test("makes an event of a late report that is refused, and of nothing else", async () => {
+      const refused = {
+        scope: "Not a scope",
+        doneAt: at,
+        status: "completed",
+        outputMessage: "",
+        fqdn: "a\nb",
+        logPath: null,
+      } as const;
+      await assert.rejects(recordLateReport(pool, refused), { code: "REPORT_INVALID" });
+      const { rows } = await pool.query<{ type: string; message: string }>(
+        "select log_type_name as type, message from audit_log",
+      );
+      assert.deepEqual(
+        rows.map(({ type }) => type),
+        ["REPORT_REFUSED"],
+      );
+      assert.match(
+        rows[0]?.message ?? "",
+        /^A report was refused: scope "Not a scope", engine "a\\nb", "completed" at "2026-03-01T12:00:00.000Z": argument v_scope: /,
       );
     });
 
