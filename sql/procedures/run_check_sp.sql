@@ -10,7 +10,7 @@ declare
 begin
   select d.raised, d.cleared, d.skipped into raised, cleared, v_skipped from settle_due(v_policy, v_now) d;
   update installation
-  set checked_at = greatest(checked_at, v_now),
+  set checked_at = v_now,
       check_duration_ms = extract(epoch from clock_timestamp() - v_begun_at) * 1000,
       check_skipped_engines = v_skipped;
   perform queue_check(v_policy, v_now, case when v_skipped > 0 then '30 seconds' else v_policy.check_period end);

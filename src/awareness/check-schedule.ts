@@ -18,5 +18,7 @@ export function checkSchedule(
     return { nextCheckAt: null, overdue: record.now.getTime() > record.installedAt.getTime() + checkGraceMs };
   }
   const nextCheckAt = new Date(record.checkedAt.getTime() + record.periodHours * 3_600_000);
-  return { nextCheckAt, overdue: record.now.getTime() > nextCheckAt.getTime() + checkGraceMs };
+  // A check that lies ahead was timed by a clock that has been set back since: the next one waits until then.
+  const isAhead = record.checkedAt.getTime() > record.now.getTime() + checkGraceMs;
+  return { nextCheckAt, overdue: isAhead || record.now.getTime() > nextCheckAt.getTime() + checkGraceMs };
 }

@@ -24,6 +24,7 @@ export type DatabaseBackup = {
 };
 
 export type DatabaseBackupRequest = {
+  readonly scope: string;
   readonly url: string | null;
   readonly home: string;
   readonly excluded: ExcludedTables;
@@ -39,7 +40,7 @@ export async function backUpDatabase(
   means: BackupMeans,
 ): Promise<DatabaseBackup> {
   const { excluded } = request;
-  const database = await means.openDatabase(request.url);
+  const database = await means.openDatabase(request.url, request.scope);
   try {
     const server = await readServer(database);
     const major = Math.floor(server.number / 10_000);

@@ -34,8 +34,8 @@ export type BackupMeans = {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: RunLog;
   readonly onProgress: (progress: BackupProgress) => void;
-  /** Opens the application's database, or with null our own; the run closes it. */
-  readonly openDatabase: (url: string | null) => Promise<Database>;
+  /** Opens the database of a scope, with a null url our own; the run closes it. */
+  readonly openDatabase: (url: string | null, scope: string) => Promise<Database>;
   /** The one that fits a server of this major. Throws POSTGRES_MISSING. */
   readonly findClientProgram: (name: "pg_dump" | "pg_dumpall", serverMajor: number) => Promise<ClientProgram>;
   /** What the options leave out. */

@@ -213,7 +213,14 @@ class BackupRun {
       for (const path of made.files.paths) this.#protectedPlaces.set(path, `the files below "${path}"`);
       return made;
     }
-    const request = { url: plan.settings.url, home, excluded, serversWithGlobals: this.#serversWithGlobals, onBytes };
+    const request = {
+      scope: plan.scope,
+      url: plan.settings.url,
+      home,
+      excluded,
+      serversWithGlobals: this.#serversWithGlobals,
+      onBytes,
+    };
     const made = await backUpDatabase(request, writer, this.#means);
     const { globals, dataDirectory, ...entry } = made;
     if (globals !== null) {

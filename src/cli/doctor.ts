@@ -50,9 +50,10 @@ async function examine(context: CommandContext, settings: Settings): Promise<rea
     const scopes = await examineScopes({
       settings,
       path: context.environment.env["PATH"],
-      openForDump: (url) =>
+      openForDump: (url, scope) =>
         openDatabase({
           settings: { home: settings.home, databaseUrl: url ?? settings.databaseUrl },
+          ...(url === null ? {} : { urlKey: `scopes.${scope}.url` }),
           environment: context.environment,
           role: "owner",
           applicationName: "backup-awareness doctor",

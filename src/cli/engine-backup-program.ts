@@ -138,7 +138,7 @@ async function meansOf(
     env: context.environment.env,
     log,
     onProgress,
-    openDatabase: (url) => databases.openForDump(url),
+    openDatabase: (url, scope) => databases.openForDump(url, scope),
     findClientProgram: (name, serverMajor) => findFittingProgram(name, serverMajor, context.environment.env["PATH"]),
     readExcluded: () => databases.readExcluded(),
     report: (report) => (reports ? databases.report(report) : Promise.resolve()),

@@ -40,11 +40,14 @@ export class OwnDatabases {
     this.#spoolDirectory = join(settings.home, homePlaces.spool);
   }
 
-  /** The application's database, or with null our own, with the rights that dumping it takes. The caller closes it. */
-  async openForDump(url: string | null): Promise<Database> {
+  /** The database of a scope, with a null url our own, with the rights that dumping it takes. The caller closes it. */
+  async openForDump(url: string | null, scope: string): Promise<Database> {
     const { environment, programName, programVersion, sqlDirectory } = this.#context;
     const common = { environment, applicationName: programName, role: "owner", maxConnections: 2 } as const;
-    if (url !== null) return openDatabase({ ...common, settings: { home: this.#settings.home, databaseUrl: url } });
+    if (url !== null) {
+      const settings = { home: this.#settings.home, databaseUrl: url };
+      return openDatabase({ ...common, settings, urlKey: `scopes.${scope}.url` });
+    }
     return openMigratedDatabase({
       ...common,
       settings: this.#settings,

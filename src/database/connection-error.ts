@@ -4,14 +4,15 @@ import type { DatabaseUrlParts } from "../settings/database-url.ts";
 
 /**
  * An error of connecting, or of a lost connection, as one that says which server, why and what to do; any other error as it is.
- * The message never holds a password.
+ * The message never holds a password. `urlKey` is the setting that names the server.
  */
 export function translateConnectionError(
   error: unknown,
   parts: Pick<DatabaseUrlParts, "host" | "port" | "user" | "database">,
+  urlKey = "database.url",
 ): unknown {
   if (error instanceof BackupAwarenessError || !(error instanceof Error)) return error;
-  const reason = connectionReason(error, parts);
+  const reason = connectionReason(error, parts, urlKey);
   if (reason === null) return error;
   return new BackupAwarenessError(
     "DATABASE_UNREACHABLE",
@@ -28,6 +29,7 @@ type Reason = { readonly what: string; readonly hint: string };
 function connectionReason(
   error: Error,
   parts: Pick<DatabaseUrlParts, "host" | "port" | "user" | "database">,
+  urlKey: string,
 ): Reason | null {
   if (error instanceof pg.DatabaseError) return serverReason(error, parts);
   // Each address that a name has fails on its own; the first tells enough.
@@ -36,22 +38,22 @@ function connectionReason(
   const message = first instanceof Error ? first.message : "";
   switch (code) {
     case "ECONNREFUSED":
-      return { what: "nothing listens there", hint: "start PostgreSQL, or correct host and port in database.url" };
+      return { what: "nothing listens there", hint: `start PostgreSQL, or correct host and port in ${urlKey}` };
     case "ENOENT":
       return {
         what: "there is no such socket",
-        hint: "start PostgreSQL, or correct the socket's directory in database.url",
+        hint: `start PostgreSQL, or correct the socket's directory in ${urlKey}`,
       };
     case "EACCES":
       return {
         what: "permission denied on its socket",
-        hint: "run as a user who may open it, or name a host in database.url",
+        hint: `run as a user who may open it, or name a host in ${urlKey}`,
       };
     case "ENOTFOUND":
     case "EAI_AGAIN":
       return {
         what: "the host's name cannot be resolved",
-        hint: "correct the host in database.url, or the name service",
+        hint: `correct the host in ${urlKey}, or the name service`,
       };
     case "EHOSTUNREACH":
     case "ENETUNREACH":
@@ -71,7 +73,7 @@ function connectionReason(
   if (/password must be a (non-empty )?string/i.test(message)) {
     return {
       what: `it asks for a password of ${parts.user ?? "its user"} and none is known`,
-      hint: "put it into ~/.pgpass, or name a file with ?passfile= in database.url",
+      hint: `put it into ~/.pgpass, or name a file with ?passfile= in ${urlKey}`,
     };
   }
   return null;

@@ -25,6 +25,8 @@ export type DatabaseLogger = {
 
 export type OpenDatabaseOptions = {
   readonly settings: Pick<Settings, "home" | "databaseUrl">;
+  /** The setting that names an application's database, for hints; database.url unless it is given. */
+  readonly urlKey?: string;
   readonly environment: Pick<Environment, "env" | "userId" | "homeDirectory">;
   readonly role: DatabaseRole;
   /** What pg_stat_activity shows. */
@@ -60,7 +62,7 @@ async function openExternal(options: OpenDatabaseOptions, url: string): Promise<
     plain: false,
     onIdleError: tellIdleError(options),
   });
-  await demandAnswer(pool, parts);
+  await demandAnswer(pool, parts, options.urlKey);
   let closed: Promise<void> | null = null;
   return {
     pool,
@@ -189,13 +191,14 @@ async function externalPassword(
 async function demandAnswer(
   pool: Pool,
   parts: Pick<DatabaseUrlParts, "host" | "port" | "user" | "database">,
+  urlKey?: string,
 ): Promise<void> {
   try {
     const client = await pool.connect();
     client.release();
   } catch (error) {
     await pool.end();
-    throw translateConnectionError(error, parts);
+    throw translateConnectionError(error, parts, urlKey);
   }
 }
 

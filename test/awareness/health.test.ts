@@ -50,3 +50,10 @@ test("is not ok before the daemon has started, nor while it stops", () => {
   assert.equal(judgeHealth({ phase: "starting", databaseFault: null, record: null }).status, "starting");
   assert.equal(judgeHealth({ phase: "stopping", databaseFault: null, record: null }).status, "stopping");
 });
+
+test("fails where the last check lies ahead, since the clock has been set back and the next one waits", () => {
+  const ahead = judgeHealth({ phase: "running", databaseFault: null, record: recordAt("2026-11-23T09:00:00Z") });
+  assert.equal(ahead.status, "failing");
+  const slightly = judgeHealth({ phase: "running", databaseFault: null, record: recordAt("2026-11-23T09:59:00Z") });
+  assert.equal(slightly.status, "ok");
+});

@@ -12,7 +12,7 @@ export type ExamineScopesOptions = {
   /** Where PostgreSQL's programs are looked for. */
   readonly path: string | undefined;
   /** Opens the application's database, or with null our own, with the rights that dumping it takes. */
-  readonly openForDump: (url: string | null) => Promise<Database>;
+  readonly openForDump: (url: string | null, scope: string) => Promise<Database>;
 };
 
 export type ScopesExamined = {
@@ -89,12 +89,9 @@ async function examineDatabase(
 ): Promise<ScopesExamined> {
   let database: Database;
   try {
-    database = await options.openForDump(url);
+    database = await options.openForDump(url, scope);
   } catch (error) {
-    const found = problemOf("scopes", scope, error);
-    // The hint is written for our own database.
-    const todo = url === null ? found.todo : (found.todo?.replaceAll("database.url", `scopes.${scope}.url`) ?? null);
-    return { findings: [{ ...found, todo }], databaseBytes: null };
+    return { findings: [problemOf("scopes", scope, error)], databaseBytes: null };
   }
   try {
     const { major, sizeBytes, unreadable } = await readDumpability(database.pool);
