@@ -56,6 +56,13 @@ async function start(context: CommandContext): Promise<void> {
     stop.abort();
   };
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, onSignal);
+  // What nobody waited for has failed. While we stop, the database may be gone under any query: the stop goes on.
+  const onUnforeseen = (error: unknown): void => {
+    logger.error({ err: error }, stop.signal.aborted ? "failed while stopping" : "failed, and nobody expected it");
+    if (!stop.signal.aborted) process.exit(forcedExitCode);
+  };
+  process.on("unhandledRejection", onUnforeseen);
+  process.on("uncaughtException", onUnforeseen);
   // graphile-worker prints the stack of every worker that an absent database ends, besides telling its logger.
   console.trace = () => undefined;
   await runDaemon({

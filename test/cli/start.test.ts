@@ -51,7 +51,7 @@ describe("on the embedded database", () => {
     assert.match(second.stderr, new RegExp(`process ${daemon.pid}, already works on the home`));
 
     const end = await daemon.end("SIGTERM");
-    assert.equal(end.code, 0);
+    assert.equal(end.code, 0, daemon.log().join("\n"));
     assert.ok(end.tookMs < stopLimitMs, `it took ${end.tookMs} ms`);
     assert.equal(await findServer(home), null);
   });
@@ -99,8 +99,9 @@ describe("on a database of the administrator's own", () => {
     await empty.drop();
   });
 
-  test("waits for a database that is away, says so once, and outlives its next absence", async () => {
+  test("waits for a database that is away, says so once, and outlives its next absence", async (t) => {
     const proxy = await startProxy(database.url, { cut: true });
+    t.after(() => proxy.close());
     const daemon = await startDaemon(await variablesOf(proxy.url));
     try {
       await daemon.logged(/database is away: .*nothing listens/);
@@ -129,25 +130,27 @@ describe("on a database of the administrator's own", () => {
       assert.deepEqual(rows, [{ own_fqdn: "setup.example.com", known: 1 }]);
     } finally {
       const end = await daemon.end("SIGTERM");
-      assert.equal(end.code, 0);
+      assert.equal(end.code, 0, daemon.log().join("\n"));
       await proxy.close();
     }
   });
 
-  test("stops within five seconds while the database is away", async () => {
+  test("stops within five seconds while the database is away", async (t) => {
     const proxy = await startProxy(database.url);
+    t.after(() => proxy.close());
     const daemon = await startDaemon(await variablesOf(proxy.url));
     await daemon.healthy();
     await proxy.cut();
     await daemon.logged(/database is away/);
     const end = await daemon.end("SIGTERM");
-    assert.equal(end.code, 0);
+    assert.equal(end.code, 0, daemon.log().join("\n"));
     assert.ok(end.tookMs < stopLimitMs, `it took ${end.tookMs} ms`);
     await proxy.close();
   });
 
-  test("stops within five seconds while the database takes connections and does not answer", async () => {
+  test("stops within five seconds while the database takes connections and does not answer", async (t) => {
     const proxy = await startProxy(database.url);
+    t.after(() => proxy.close());
     const daemon = await startDaemon(await variablesOf(proxy.url));
     await daemon.healthy();
     proxy.hang();
@@ -155,7 +158,7 @@ describe("on a database of the administrator's own", () => {
     assert.equal(health.code, 503);
     assert.match(health.reasons[0] ?? "", /no answer within/);
     const end = await daemon.end("SIGTERM");
-    assert.equal(end.code, 0);
+    assert.equal(end.code, 0, daemon.log().join("\n"));
     assert.ok(end.tookMs < stopLimitMs, `it took ${end.tookMs} ms`);
     await proxy.close();
   });
