@@ -101,9 +101,9 @@ describe("engine-backup", { concurrency: 1 }, () => {
 
   it("ends with 2 and says what to write instead, where the command line is wrong", async () => {
     const cases: readonly (readonly [words: string[], said: RegExp])[] = [
-      [["--mode=restore"], /Allowed choices are backup/],
-      [["--mod=backup"], /unknown option '--mod=backup'\nhint: engine-backup --help/],
-      [["backup"], /too many arguments/],
+      [["--mode=bakup"], /hint: did you mean --mode=backup\?/],
+      [["--mod=backup"], /unknown option "--mod=backup"\nhint: did you mean --mode\?/],
+      [["backup"], /"backup" belongs to no option/],
       [["--file="], /hint: as in: --file=/],
     ];
     for (const [words, said] of cases) {

@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { describeOption, optionFlags } from "../../src/cli/engine-backup/describe-option.ts";
+import type { OptionDefinition } from "../../src/cli/engine-backup/option-definition.ts";
+import { optionTable } from "../../src/cli/engine-backup/option-table.ts";
 import { errorCatalogue } from "../../src/contract/errors.ts";
 import { eventTypes } from "../../src/contract/event.ts";
 import { optionDefinitions } from "../../src/contract/option.ts";
@@ -48,6 +51,19 @@ test("docs/errors.md lists every error with its exit code, HTTP status and meani
       String(exitCode),
       String(httpStatus),
       meaning,
+    ]),
+  );
+});
+
+test("docs/engine-backup.md lists every option of the command line with its meaning", async () => {
+  const definitions: readonly OptionDefinition[] = optionTable;
+  const rows = (await tableOf("engine-backup.md")).filter(([option]) => option?.startsWith("-") === true);
+  assert.deepEqual(
+    rows,
+    definitions.map((definition) => [
+      optionFlags(definition),
+      // Markdown parts cells at a bar, unless it is escaped.
+      describeOption(definition).replaceAll("|", "\\|"),
     ]),
   );
 });

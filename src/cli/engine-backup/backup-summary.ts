@@ -1,9 +1,9 @@
-import type { BackupResult, ScopeOutcome } from "../backup/backup-run.ts";
-import { humanDuration, humanSize } from "../backup/human-size.ts";
-import { describeProof } from "../backup/report-message.ts";
-import type { Settings } from "../settings/settings.ts";
-import type { Output } from "./command-context.ts";
-import { indented, printable } from "./printable.ts";
+import type { BackupResult, ScopeOutcome } from "../../backup/backup-run.ts";
+import { humanDuration, humanSize } from "../../backup/human-size.ts";
+import { describeProof } from "../../backup/report-message.ts";
+import type { Settings } from "../../settings/settings.ts";
+import type { Output } from "../command-context.ts";
+import { indented, printable } from "../printable.ts";
 
 /** What engine-backup says at its end: what was backed up, where it is, how far it is proven, and what an administrator should know. */
 export function renderSummary(

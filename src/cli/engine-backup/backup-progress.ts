@@ -1,6 +1,6 @@
-import type { BackupProgress, ScopeOutcome } from "../backup/backup-run.ts";
-import { humanDuration, humanSize } from "../backup/human-size.ts";
-import type { Output } from "./command-context.ts";
+import type { BackupProgress, ScopeOutcome } from "../../backup/backup-run.ts";
+import { humanDuration, humanSize } from "../../backup/human-size.ts";
+import type { Output } from "../command-context.ts";
 
 const redrawEveryMs = 200;
 const clearLine = "\r\u001b[K";

@@ -1,0 +1,16 @@
+import { modes, type OptionDefinition } from "./option-definition.ts";
+
+/** `-T, --exclude-table <PATTERN>`: as commander reads it and the help shows it. */
+export function optionFlags({ name, short, argument }: OptionDefinition): string {
+  return `${short === undefined ? "" : `-${short}, `}--${name}${argument === null ? "" : ` <${argument.name}>`}`;
+}
+
+/** What it means, which words it takes, with which modes it goes and what holds without it. */
+export function describeOption({ argument, modes: belongsTo, help, byDefault }: OptionDefinition): string {
+  const notes = [
+    ...(argument?.kind === "choice" ? [argument.values.join(", ")] : []),
+    ...(belongsTo.length < modes.length ? [`with --mode=${belongsTo.join("|")}`] : []),
+    ...(byDefault === undefined ? [] : [`default: ${byDefault}`]),
+  ];
+  return notes.length === 0 ? help : `${help} (${notes.join("; ")})`;
+}
