@@ -4,6 +4,7 @@ import { readAlerts } from "../database/alerts.ts";
 import { readCheckRecord } from "../database/check.ts";
 import { readEngines, readScopes } from "../database/engines.ts";
 import { checkSchedule } from "./check-schedule.ts";
+import { describeEngine } from "./describe-engine.ts";
 
 const neverReported: ScopeStatus = {
   last_success_at: null,
@@ -33,13 +34,7 @@ export async function readStatus(pool: Pool, hostFqdn: string, fqdns: readonly s
     next_check_at: schedule.nextCheckAt?.toISOString() ?? null,
     check_overdue: schedule.overdue,
     engines: engines.map((engine): EngineStatus => ({
-      fqdn: engine.fqdn,
-      state: engine.state,
-      since: engine.since.toISOString(),
-      full_backup_at: engine.fullBackupAt?.toISOString() ?? null,
-      stale_at: engine.staleAt?.toISOString() ?? null,
-      required_scopes: engine.required.map(({ scope }) => scope),
-      required_period_days: Object.fromEntries(engine.required.map(({ scope, periodDays }) => [scope, periodDays])),
+      ...describeEngine(engine),
       scopes: {
         ...Object.fromEntries(engine.required.map(({ scope }) => [scope, neverReported])),
         ...Object.fromEntries(scopes.get(engine.fqdn) ?? []),

@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { humanSize } from "../backup/human-size.ts";
 import { readDatabaseStatus } from "../database/database-status.ts";
 import { embeddedPlaces } from "../database/embedded/places.ts";
 import { findRunningServer } from "../database/embedded/server.ts";
@@ -8,7 +9,6 @@ import { migrateDatabase } from "../database/open-migrated-database.ts";
 import type { CommandContext } from "./command-context.ts";
 import { examples } from "./new-program.ts";
 import { printJson } from "./print-json.ts";
-import { tellSize } from "./tell-size.ts";
 import { withDatabase } from "./with-database.ts";
 
 const urlRoles = ["backup_awareness", "backup_reporter"] as const;
@@ -206,7 +206,7 @@ function renderStatus(status: Awaited<ReturnType<typeof readStatus>>): string {
         ]),
     [
       "size",
-      `${tellSize(sizeBytes.database)}, of which Backup Awareness ${tellSize(sizeBytes.backup_awareness)}, its job queue ${tellSize(sizeBytes.graphile_worker)}`,
+      `${humanSize(sizeBytes.database)}, of which Backup Awareness ${humanSize(sizeBytes.backup_awareness)}, its job queue ${humanSize(sizeBytes.graphile_worker)}`,
     ],
   ] as const;
   return rows.map(([label = "", text = ""]) => `${label.padEnd(8)}${text}\n`).join("");

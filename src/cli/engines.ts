@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { describeEngine } from "../awareness/describe-engine.ts";
 import { BackupAwarenessError } from "../contract/errors.ts";
 import {
   addEngine,
@@ -52,7 +53,7 @@ function addListCommand(engines: Command, context: CommandContext): void {
     .addHelpText("after", examples(["backup-awareness engines list --json | jq -r '.[].fqdn'", "their names"]))
     .action(async (options: { json?: true }) => {
       const rows = await withDatabase(context, ({ pool }) => readEngines(pool, null));
-      if (options.json) printJson(context.stdout, rows.map(engineAsJson));
+      if (options.json) printJson(context.stdout, rows.map(describeEngine));
       else context.stdout.write(renderEngines(rows));
     });
 }
@@ -136,18 +137,6 @@ function tellRequired(context: CommandContext, fqdn: string, required: readonly 
   const told =
     required.length === 0 ? "what the option BackupFullScopes says" : required.map(formatRequireSpec).join(" ");
   context.stderr.write(`a full backup of ${printable(fqdn.toLowerCase())} must cover ${told}\n`);
-}
-
-function engineAsJson(engine: EngineRow) {
-  return {
-    fqdn: engine.fqdn,
-    state: engine.state,
-    since: engine.since.toISOString(),
-    full_backup_at: engine.fullBackupAt?.toISOString() ?? null,
-    stale_at: engine.staleAt?.toISOString() ?? null,
-    required_scopes: engine.required.map(({ scope }) => scope),
-    required_period_days: Object.fromEntries(engine.required.map(({ scope, periodDays }) => [scope, periodDays])),
-  };
 }
 
 function renderEngines(rows: readonly EngineRow[]): string {

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { tellActor } from "../../src/cli/actor.ts";
+import { humanSize } from "../../src/backup/human-size.ts";
 import { parseMoment } from "../../src/cli/parse-moment.ts";
 import { firstLine, printable } from "../../src/cli/printable.ts";
 import { collectRequireSpecs, formatRequireSpec, parseRequireSpec } from "../../src/cli/require-spec.ts";
-import { tellSize } from "../../src/cli/tell-size.ts";
+
 import { tellAge, tellMomentAndAge } from "../../src/cli/tell-time.ts";
 
 const now = new Date("2026-11-23T10:00:00Z");
@@ -138,7 +139,7 @@ describe("who did it", () => {
 });
 
 test("sizes are told in binary units", () => {
-  assert.equal(tellSize(0), "0 bytes");
-  assert.equal(tellSize(8_800_000), "8.4 MiB");
-  assert.equal(tellSize(200 * 1024), "200 KiB");
+  assert.equal(humanSize(0), "0 B");
+  assert.equal(humanSize(8_800_000), "8.4 MiB");
+  assert.equal(humanSize(200 * 1024), "200 KiB");
 });
