@@ -7,6 +7,8 @@ import { homePlaces } from "../settings/settings.ts";
 import type { ArchiveWriter } from "./archive-writer.ts";
 import type { BackupMeans } from "./backup-run.ts";
 import { databaseAccess } from "./database-environment.ts";
+import { readDatabaseFacts } from "./database-facts.ts";
+import { openSnapshot } from "./dump-snapshot.ts";
 import { dumpDatabase, dumpGlobals } from "./dump-database.ts";
 import type { ManifestScope } from "./manifest.ts";
 import { findReferencesToLeftOut, type ExcludedTables } from "./references-to-left-out.ts";
@@ -54,10 +56,13 @@ export async function backUpDatabase(
       warnings.push(line);
     };
     const call = { access, signal: means.signal, ...means.limits };
-    await dumpDatabase({ ...call, program: pgDump.path, excluded, onErrorLine }, async (data) => {
-      await writer.write(data);
-      request.onBytes(data.length);
-    });
+    const dump = (snapshot: string) =>
+      dumpDatabase({ ...call, program: pgDump.path, excluded, snapshot, onErrorLine }, async (data) => {
+        await writer.write(data);
+        request.onBytes(data.length);
+      });
+    const facts = await dumpWithFacts(database, excluded, means, dump);
+    warnings.push(...facts.warnings);
     return {
       tool: `pg_dump ${pgDump.version}`,
       database: {
@@ -65,7 +70,7 @@ export async function backUpDatabase(
         serverVersion: server.version,
         excludedTables: excluded.tables,
         excludedTableData: excluded.tableData,
-        rowCounts: null,
+        ...facts.known,
       },
       warnings,
       globals: await globalsOnce(),
@@ -93,6 +98,43 @@ export async function backUpDatabase(
     }
   } finally {
     await database.close();
+  }
+}
+
+type Facts = {
+  readonly known: Pick<DatabaseBackup["database"], "rowCounts" | "largeObjects" | "schema">;
+  readonly warnings: readonly string[];
+};
+
+/** Dumps, and meanwhile reads in the dump's own snapshot what a restore will be compared with. That fails no backup. */
+async function dumpWithFacts(
+  database: Database,
+  excluded: ExcludedTables,
+  { limits, signal }: BackupMeans,
+  dump: (snapshot: string) => Promise<void>,
+): Promise<Facts> {
+  const snapshot = await openSnapshot(database.pool);
+  const request = { excluded, lockTimeoutMs: limits.lockTimeoutMs, queryTimeoutMs: limits.silenceLimitMs };
+  const reading = readDatabaseFacts(snapshot.client, request).then(
+    ({ facts, warnings }): Facts => ({ known: facts, warnings }),
+    (error: unknown): Facts => ({
+      known: { rowCounts: null, largeObjects: null, schema: null },
+      warnings: [
+        `rows were not counted and the schema not described: ${error instanceof Error ? error.message : String(error)}`,
+      ],
+    }),
+  );
+  const onAbort = () => void snapshot.close();
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    await dump(snapshot.name);
+    const facts = await reading;
+    signal.throwIfAborted();
+    return facts;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    await snapshot.close();
+    await reading;
   }
 }
 

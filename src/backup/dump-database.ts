@@ -11,6 +11,8 @@ export type DumpRequest = {
   readonly program: string;
   readonly access: DatabaseAccess;
   readonly excluded: ExcludedTables;
+  /** The name of an exported snapshot, which pg_dump then sees. */
+  readonly snapshot: string;
   /** How long pg_dump waits for a table's lock. */
   readonly lockTimeoutMs: number;
   readonly silenceLimitMs: number;
@@ -18,12 +20,13 @@ export type DumpRequest = {
   readonly onErrorLine: (line: string) => void;
 };
 
-function dumpArguments(request: Pick<DumpRequest, "access" | "excluded" | "lockTimeoutMs">): string[] {
+function dumpArguments(request: Pick<DumpRequest, "access" | "excluded" | "snapshot" | "lockTimeoutMs">): string[] {
   return [
     "--format=custom",
     // The archive compresses: an uncompressed dump inside one stream is faster and smaller than both.
     "--compress=0",
     "--no-password",
+    `--snapshot=${request.snapshot}`,
     `--lock-wait-timeout=${request.lockTimeoutMs}`,
     ...request.excluded.tables.map((pattern) => `--exclude-table=${pattern}`),
     ...request.excluded.tableData.map((pattern) => `--exclude-table-data=${pattern}`),
@@ -66,7 +69,7 @@ function hintFor(said: string): { readonly hint?: string } {
 }
 
 /** Roles and tablespaces of the whole server, as SQL, without password hashes. Throws BACKUP_FAILED where the role may not read them. */
-export async function dumpGlobals(request: Omit<DumpRequest, "excluded">): Promise<string> {
+export async function dumpGlobals(request: Omit<DumpRequest, "excluded" | "snapshot">): Promise<string> {
   const pieces: Buffer[] = [];
   const { program, access, lockTimeoutMs, signal, silenceLimitMs, onErrorLine } = request;
   const words = [

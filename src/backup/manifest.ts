@@ -1,4 +1,5 @@
 import type { Scope } from "../contract/scope.ts";
+import type { DatabaseFacts } from "./database-facts.ts";
 
 /** What an archive says of itself. Later versions add keys and rename none; a reader passes over what it does not know. */
 export type Manifest = {
@@ -30,8 +31,10 @@ export type ManifestScope = {
     readonly serverVersion: string;
     readonly excludedTables: readonly string[];
     readonly excludedTableData: readonly string[];
-    /** Rows of each table in the dump's own snapshot; null: not counted. */
-    readonly rowCounts: Readonly<Record<string, number>> | null;
+    /** Of the dump's own snapshot, and null together where they could not be read. A table's null: its rows are left out, or could not be counted. */
+    readonly rowCounts: DatabaseFacts["rowCounts"] | null;
+    readonly largeObjects: number | null;
+    readonly schema: DatabaseFacts["schema"] | null;
   };
   /** Of files only. */
   readonly files?: {

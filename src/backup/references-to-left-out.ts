@@ -1,5 +1,5 @@
 import type { Pool } from "pg";
-import { parseTablePattern } from "./table-pattern.ts";
+import { matchesPatterns, parseTablePattern } from "./table-pattern.ts";
 
 const queryTimeoutMs = 60_000;
 
@@ -34,10 +34,7 @@ const query = `
       from pg_catalog.pg_class c
       join pg_catalog.pg_namespace n on n.oid = c.relnamespace
      where c.relkind in ('r', 'p')
-       and exists (
-         select from pg_catalog.jsonb_to_recordset($1::jsonb) as p(schema text, name text)
-          where c.relname ~ p.name
-            and case when p.schema is null then pg_catalog.pg_table_is_visible(c.oid) else n.nspname ~ p.schema end))
+       and ${matchesPatterns("$1")})
   select pg_catalog.format('%I', k.conname) as key,
          pg_catalog.format('%I.%I', n.nspname, c.relname) as kept,
          l.name as left_out

@@ -31,6 +31,14 @@ export function parseTablePattern(pattern: string): TablePattern {
   }
 }
 
+/** The condition under which a table (`c`, in the schema `n`) matches one of the patterns in this parameter, a JSON array of them. */
+export function matchesPatterns(parameter: string): string {
+  return `exists (
+         select from pg_catalog.jsonb_to_recordset(${parameter}::jsonb) as p(schema text, name text)
+          where c.relname ~ p.name
+            and case when p.schema is null then pg_catalog.pg_table_is_visible(c.oid) else n.nspname ~ p.schema end)`;
+}
+
 function anchored(expression: string): string {
   return `^(${expression})$`;
 }

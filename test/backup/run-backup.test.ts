@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import pg from "pg";
 import { defaultBackupLimits } from "../../src/backup/backup-run.ts";
 import { findFittingProgram } from "../../src/backup/find-fitting-program.ts";
+import type { Manifest } from "../../src/backup/manifest.ts";
 import { BackupAwarenessError } from "../../src/contract/errors.ts";
 import { createDatabase } from "../support/servers.ts";
 import { decompressArchive, memberNames } from "./archive-content.ts";
@@ -151,6 +152,46 @@ describe("a backup", { concurrency: 1 }, () => {
     assert.equal(result.archive, null);
     assert.deepEqual(await readdir(bench.archiveDirectory), []);
     assert.equal(toldReports(bench.reports), "db started, db failed");
+  });
+
+  it("knows in its manifest the rows and the schema of the dump's own snapshot, while others write", async (test) => {
+    const url = await applicationDatabase(
+      test,
+      `create table a_large as select repeat(md5(g::text), 30) as b from generate_series(1, 20000) g;
+       create table written (i int primary key); insert into written values (0)`,
+    );
+    const bench = await backupBench(test, { db: url });
+    const writing: Promise<unknown>[] = [];
+    const write = "insert into written select generate_series(1, 1000); create index late on written (i)";
+    const result = await bench.run(
+      { scopes: ["db"] },
+      {
+        onProgress: ({ step }) => {
+          if (step === "packed" && writing.length === 0) writing.push(execute(url, write));
+        },
+      },
+    );
+    await Promise.all(writing);
+    assert.deepEqual(result.warnings, []);
+
+    const plain = join(bench.directory, "archive.tar");
+    await writeFile(plain, await decompressArchive(result.archive?.path));
+    await run("tar", ["-xf", plain, "-C", bench.directory]);
+    const { scopes } = JSON.parse(await readFile(join(bench.directory, "manifest.json"), "utf8")) as Manifest;
+    const { rowCounts, largeObjects, schema } = scopes["db"]?.database ?? assert.fail("no database");
+    assert.deepEqual(rowCounts, { "public.a_large": 20_000, "public.written": 1 });
+    assert.deepEqual(Object.keys(schema?.objects ?? {}), [
+      "constraint written_pkey on public.written",
+      "index written_pkey on public.written",
+      "table public.a_large",
+      "table public.written",
+    ]);
+    assert.equal(largeObjects, 0);
+
+    const copy = await createDatabase(server);
+    test.after(() => copy.drop());
+    await run(await findFittingRestore(), [`--dbname=${copy.url}`, join(bench.directory, "db/engine_backup.db")]);
+    assert.equal((await execute(copy.url, "select from written")).rowCount, 1);
   });
 
   it("leaves out what is excluded, and warns of foreign keys that then have nothing to refer to", async (test) => {
