@@ -11,7 +11,7 @@ grant select on all tables in schema backup_awareness to backup_awareness;
 grant execute on function
   LogEngineBackupEvent(varchar, timestamptz, integer, text, varchar, text),
   GetLastSuccessfulEngineBackup(varchar), GetLastSuccessfulEngineBackup(varchar, varchar),
-  record_report(varchar, timestamptz, text, text, varchar, text, text, bigint, bigint, text, text, timestamptz),
+  record_report(varchar, timestamptz, text, text, varchar, text, text, bigint, bigint, text, text, bigint, text, timestamptz),
   log_refused_report(text, text, text, text, text, timestamptz),
   run_check(timestamptz), remove_old_events(integer),
   set_option(text, jsonb, text, timestamptz),

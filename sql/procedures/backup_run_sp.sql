@@ -1,7 +1,7 @@
 -- A started report. v_is_running: nothing known of the scope is later. A start that arrives after the end of its run
 -- completes that run's history; one whose end was never told is history too.
 create or replace function begin_run(v_fqdn varchar, v_scope varchar, v_done_at timestamptz, v_effective_at timestamptz,
-                                     v_run_id text, v_tool text, v_is_running boolean, v_now timestamptz)
+                                     v_run_id text, v_tool text, v_known_by text, v_is_running boolean, v_now timestamptz)
 returns void
 language plpgsql set search_path = backup_awareness, pg_temp as $$
 declare
@@ -20,8 +20,9 @@ begin
     update backup set started_at = v_done_at where id = v_ended_id;
     return;
   end if;
-  insert into backup (fqdn, scope, outcome, started_at, effective_at, received_at, run_id, tool)
-  values (v_fqdn, v_scope, case when v_is_running then 'running' else 'abandoned' end, v_done_at, v_effective_at, v_now, v_run_id, v_tool);
+  insert into backup (fqdn, scope, outcome, started_at, effective_at, received_at, run_id, tool, reported_at, listed_at)
+  values (v_fqdn, v_scope, case when v_is_running then 'running' else 'abandoned' end, v_done_at, v_effective_at, v_now, v_run_id, v_tool,
+          case when v_known_by <> 'listed' then v_now end, case when v_known_by = 'listed' then v_now end);
 end
 $$;
 
@@ -30,7 +31,7 @@ $$;
 -- also whatever started no later than itself.
 create or replace function end_run(
   v_fqdn varchar, v_scope varchar, v_done_at timestamptz, v_effective_at timestamptz, v_outcome text, v_run_id text,
-  v_duration_ms bigint, v_size_bytes bigint, v_archive text, v_tool text, v_output_message text, v_may_run boolean, v_now timestamptz
+  v_duration_ms bigint, v_size_bytes bigint, v_file_count bigint, v_archive text, v_tool text, v_known_by text, v_output_message text, v_may_run boolean, v_now timestamptz
 ) returns void
 language plpgsql set search_path = backup_awareness, pg_temp as $$
 declare
@@ -51,11 +52,16 @@ begin
     update backup b
     set outcome = v_outcome, done_at = v_done_at, effective_at = v_effective_at, received_at = v_now,
         duration_ms = coalesce(v_duration_ms, case when v_done_at >= b.started_at then extract(epoch from v_done_at - b.started_at) * 1000 end),
-        size_bytes = v_size_bytes, archive = v_archive, tool = coalesce(v_tool, b.tool), output_message = v_output_message
+        size_bytes = v_size_bytes, file_count = v_file_count, archive = v_archive, tool = coalesce(v_tool, b.tool), output_message = v_output_message,
+        reported_at = coalesce(b.reported_at, case when v_known_by <> 'listed' then v_now end),
+        listed_at = coalesce(b.listed_at, case when v_known_by = 'listed' then v_now end),
+        read_back_at = case when v_known_by = 'read_back' then v_now end
     where b.id = v_own_id;
   else
-    insert into backup (fqdn, scope, outcome, done_at, effective_at, received_at, run_id, duration_ms, size_bytes, archive, tool, output_message)
-    values (v_fqdn, v_scope, v_outcome, v_done_at, v_effective_at, v_now, v_run_id, v_duration_ms, v_size_bytes, v_archive, v_tool, v_output_message);
+    insert into backup (fqdn, scope, outcome, done_at, effective_at, received_at, run_id, duration_ms, size_bytes, file_count, archive, tool, output_message,
+                        reported_at, listed_at, read_back_at)
+    values (v_fqdn, v_scope, v_outcome, v_done_at, v_effective_at, v_now, v_run_id, v_duration_ms, v_size_bytes, v_file_count, v_archive, v_tool, v_output_message,
+            case when v_known_by <> 'listed' then v_now end, case when v_known_by = 'listed' then v_now end, case when v_known_by = 'read_back' then v_now end);
   end if;
 
   if v_may_run then

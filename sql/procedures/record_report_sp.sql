@@ -8,6 +8,8 @@
 --               the state.
 --   v_fqdn      empty or null: this database's own engine
 --   v_run_id    pairs a start with its end; without it an end closes what started before it
+--   v_known_by  reported (by its maker or a wrapper), listed (its tool's own list holds it; nobody reported it), or read_back
+--               (reported, and its archive was read back and is whole)
 --   v_now       the moment of receipt
 --
 -- Returns whether it was new: the same report twice (fqdn, scope, done_at, status) is recorded once and is no error.
@@ -18,7 +20,8 @@
 create or replace function record_report(
   v_scope varchar, v_done_at timestamptz, v_status text, v_output_message text, v_fqdn varchar, v_log_path text,
   v_run_id text default null, v_duration_ms bigint default null, v_size_bytes bigint default null,
-  v_archive text default null, v_tool text default null, v_now timestamptz default clock_timestamp()
+  v_archive text default null, v_tool text default null, v_file_count bigint default null, v_known_by text default 'reported',
+  v_now timestamptz default clock_timestamp()
 ) returns boolean
 language plpgsql security definer
 set search_path = backup_awareness, pg_temp set jit = off set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
@@ -41,6 +44,12 @@ begin
   end if;
   if v_size_bytes < 0 then
     perform refuse_argument('v_size_bytes', v_size_bytes::text, 'is negative');
+  end if;
+  if v_file_count < 0 then
+    perform refuse_argument('v_file_count', v_file_count::text, 'is negative');
+  end if;
+  if v_known_by is null or v_known_by not in ('reported', 'listed', 'read_back') then
+    perform refuse_argument('v_known_by', v_known_by, 'is none of reported, listed, read_back');
   end if;
   if char_length(v_run_id) > 200 then
     perform refuse_argument('v_run_id', v_run_id, format('has %s characters; at most 200 are allowed', char_length(v_run_id)));
@@ -74,11 +83,11 @@ begin
   end if;
 
   if v_status = 'started' then
-    perform begin_run(v_engine_fqdn, v_scope, v_done_at, v_effective_at, v_run_id, v_tool,
+    perform begin_run(v_engine_fqdn, v_scope, v_done_at, v_effective_at, v_run_id, v_tool, v_known_by,
                       v_former.last_finish_at is null or v_effective_at > v_former.last_finish_at, v_now);
   else
     perform end_run(v_engine_fqdn, v_scope, v_done_at, v_effective_at, v_status, v_run_id, v_duration_ms, v_size_bytes,
-                    v_archive, v_tool, case when v_status = 'unknown' then v_output_message end,
+                    v_file_count, v_archive, v_tool, v_known_by, case when v_status = 'unknown' then v_output_message end,
                     v_former.running_since is not null, v_now);
     if v_status <> 'unknown' then
       insert into engine_backup_log (scope, done_at, is_passed, output_message, fqdn, log_path)

@@ -322,6 +322,7 @@ class BackupRun {
         durationMs: outcome.durationMs,
         sizeBytes: outcome.storedBytes,
         archive: name,
+        ...(archive.path === null ? {} : { knownBy: "read_back" }),
       });
     }
   }
@@ -344,7 +345,7 @@ class BackupRun {
     status: ReportStatus,
     doneAt: Date,
     outputMessage: string,
-    more: Pick<Report, "durationMs" | "sizeBytes" | "archive"> = {},
+    more: Pick<Report, "durationMs" | "sizeBytes" | "archive" | "knownBy"> = {},
   ): Promise<void> {
     const { settings, logPath } = this.#request;
     const tool = `engine-backup ${this.#means.programVersion}`;

@@ -49,7 +49,7 @@ export async function recordLateReport(pool: Pool, report: Report): Promise<bool
 
 async function callRecordReport(pool: Pool, report: Report, storable: (text: string) => string): Promise<boolean> {
   const { rows } = await pool.query<{ is_new: boolean }>(
-    "select backup_awareness.record_report($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) as is_new",
+    "select backup_awareness.record_report($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) as is_new",
     [
       report.scope,
       report.doneAt,
@@ -62,6 +62,8 @@ async function callRecordReport(pool: Pool, report: Report, storable: (text: str
       report.sizeBytes ?? null,
       report.archive === undefined ? null : storable(report.archive),
       report.tool === undefined ? null : storable(report.tool),
+      report.fileCount ?? null,
+      report.knownBy ?? "reported",
     ],
   );
   return rows[0]?.is_new ?? false;

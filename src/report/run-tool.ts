@@ -7,6 +7,10 @@ import { openRealPipe } from "./real-pipe.ts";
 
 /** Of the tool's output, so much goes into its report. */
 const tailBytes = 4_096;
+/** In so much of its end the summary is looked for. */
+const summaryBytes = 65_536;
+/** How long a tool that has run out of time may take to end in order. */
+const timeoutGraceMs = 30_000;
 /** How long what the tool itself has started may hold its output open once it has ended. */
 const outputGraceMs = 5_000;
 
@@ -19,6 +23,10 @@ export type ToolEnd = {
     | { readonly kind: "not started"; readonly reason: string; readonly isMissing: boolean };
   /** The end of its output, both streams in the order in which they came. */
   readonly tail: string;
+  /** The same, more of it: for what can be read out of it. */
+  readonly summary: string;
+  /** The time that it had been given ran out, and it was ended. */
+  readonly timedOut: boolean;
   readonly startedAt: Date;
   readonly endedAt: Date;
 };
@@ -30,6 +38,8 @@ export type ToolCall = {
   readonly stdout: Writable;
   readonly stderr: Writable;
   readonly now: () => Date;
+  /** Then it gets SIGTERM, and SIGKILL half a minute later; null: it may take as long as it likes. */
+  readonly timeoutMs: number | null;
 };
 
 /** A tool that runs, or failed to. */
@@ -45,7 +55,7 @@ export type RunningTool = {
  */
 export async function runTool(call: ToolCall): Promise<RunningTool> {
   const startedAt = call.now();
-  const tail = new OutputTail(tailBytes);
+  const tails = [new OutputTail(tailBytes), new OutputTail(summaryBytes)] as const;
   const [stdout, stderr] = [await openRealPipe(), await openRealPipe()];
   const child = spawn(call.command, call.arguments, {
     env: { ...call.env },
@@ -56,10 +66,13 @@ export async function runTool(call: ToolCall): Promise<RunningTool> {
     { from: stdout?.readable ?? child.stdout, to: call.stdout },
     { from: stderr?.readable ?? child.stderr, to: call.stderr },
   ].flatMap(({ from, to }) => (from === null ? [] : [{ from, to }]));
-  const passed = outputs.map(({ from, to }) => passOn(from, to, tail));
+  const passed = outputs.map(({ from, to }) => passOn(from, to, tails));
+  const timeout = killAfter(child, call.timeoutMs);
   const ended = waitForEnd(child, passed).then((outcome) => {
+    timeout.clear();
     for (const { from } of outputs) from.destroy();
-    return { outcome, tail: tail.text(), startedAt, endedAt: call.now() };
+    const [tail, summary] = [tails[0].text(), tails[1].text()];
+    return { outcome, tail, summary, timedOut: timeout.hasPassed(), startedAt, endedAt: call.now() };
   });
   return {
     ended,
@@ -69,11 +82,28 @@ export async function runTool(call: ToolCall): Promise<RunningTool> {
   };
 }
 
+function killAfter(child: ChildProcess, timeoutMs: number | null) {
+  let passed = false;
+  let timer: NodeJS.Timeout | null = null;
+  if (timeoutMs !== null) {
+    timer = setTimeout(() => {
+      passed = child.kill("SIGTERM");
+      timer = setTimeout(() => child.kill("SIGKILL"), timeoutGraceMs);
+    }, timeoutMs);
+  }
+  return {
+    hasPassed: () => passed,
+    clear: () => {
+      if (timer !== null) clearTimeout(timer);
+    },
+  };
+}
+
 /** Settles when everything has come and been handed on, or nobody takes it any more. */
-function passOn(from: Readable, to: Writable, tail: OutputTail): Promise<void> {
+function passOn(from: Readable, to: Writable, tails: readonly OutputTail[]): Promise<void> {
   const closed = Promise.withResolvers<undefined>();
   from.on("data", (chunk: Buffer) => {
-    tail.add(chunk);
+    for (const tail of tails) tail.add(chunk);
   });
   from.on("error", () => undefined);
   from.once("close", () => {

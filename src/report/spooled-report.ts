@@ -1,4 +1,4 @@
-import { reportStatuses, type Report, type ReportStatus } from "../contract/report.ts";
+import { type KnownBy, knownBys, reportStatuses, type Report, type ReportStatus } from "../contract/report.ts";
 
 /** A report as a file of the spool holds it: JSON, with its version, so that a later program can read what an earlier one kept. */
 export function encodeSpooledReport(report: Report): string {
@@ -28,14 +28,19 @@ export function decodeSpooledReport(text: string): { readonly report: Report } |
   return { report: { scope, doneAt: time, status, outputMessage, fqdn, logPath, ...optional } };
 }
 
-type Optional = Pick<Report, "runId" | "durationMs" | "sizeBytes" | "archive" | "tool">;
+type Optional = Pick<Report, "runId" | "durationMs" | "sizeBytes" | "fileCount" | "archive" | "tool" | "knownBy">;
 
 function optionalOf(found: Record<string, unknown>): Optional | null {
   const texts = (["runId", "archive", "tool"] as const).filter((key) => found[key] !== undefined);
-  const numbers = (["durationMs", "sizeBytes"] as const).filter((key) => found[key] !== undefined);
+  const numbers = (["durationMs", "sizeBytes", "fileCount"] as const).filter((key) => found[key] !== undefined);
   if (texts.some((key) => typeof found[key] !== "string") || numbers.some((key) => typeof found[key] !== "number"))
     return null;
-  return Object.fromEntries([...texts, ...numbers].map((key) => [key, found[key]]));
+  const { knownBy } = found;
+  if (knownBy !== undefined && !isKnownBy(knownBy)) return null;
+  return {
+    ...Object.fromEntries([...texts, ...numbers].map((key) => [key, found[key]])),
+    ...(knownBy === undefined ? {} : { knownBy }),
+  };
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
@@ -44,6 +49,10 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 function isStatus(value: unknown): value is ReportStatus {
   return (reportStatuses as readonly unknown[]).includes(value);
+}
+
+function isKnownBy(value: unknown): value is KnownBy {
+  return (knownBys as readonly unknown[]).includes(value);
 }
 
 function isTextOrNull(value: unknown): value is string | null {

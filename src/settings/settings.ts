@@ -35,4 +35,6 @@ export const homePlaces = {
   backups: "backups",
   log: "log",
   spool: "spool",
+  /** Of `backup-awareness run --lock`. */
+  locks: "locks",
 } as const;

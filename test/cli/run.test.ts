@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -210,4 +210,90 @@ describe("without the database", () => {
     assert.deepEqual([ended.code, ended.stdout.toString()], [0, "made\n"]);
     assert.match(ended.stderr, /IS LOST/);
   });
+});
+
+type Run = {
+  readonly outcome: string;
+  readonly size: string | null;
+  readonly files: string | null;
+  readonly archive: string | null;
+};
+
+async function runsOf(scope: string): Promise<readonly Run[]> {
+  const { rows } = await pool.query<Run>(
+    "select outcome, size_bytes as size, file_count as files, archive from backup_awareness.backup where scope = $1 order by id",
+    [scope],
+  );
+  return rows;
+}
+
+/** A program of that name, which prints and ends as told; its directory goes first in PATH. */
+async function fakeTool(name: string, script: string): Promise<Record<string, string>> {
+  const directory = await mkdtemp(join(home, "tool-"));
+  await writeFile(join(directory, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  return variables({ PATH: `${directory}:${process.env["PATH"] ?? ""}` });
+}
+
+test("a tool's own summary gives size, number of files and archive; a partial run is incomplete", async () => {
+  const tool = await fakeTool(
+    "restic",
+    "echo 'processed 3 files, 5 B in 0:00'; echo 'snapshot 01234567 saved'; exit $1",
+  );
+  assert.equal((await run(["--scope", "partial", "--", "restic", "3"], { variables: tool })).code, 3);
+  assert.deepEqual(await runsOf("partial"), [{ outcome: "incomplete", size: "5", files: "3", archive: "01234567" }]);
+  const [row] = await logOf("partial");
+  assert.equal(row?.is_passed, false);
+  assert.match(row.output_message, /^exit code 3 \(some source data could not be read\): snapshot 01234567 saved/);
+  const accepted = ["--scope", "accepted", "--ok-exit-codes", "0,3", "--", "restic", "3"];
+  assert.equal((await run(accepted, { variables: tool })).code, 3);
+  assert.equal((await runsOf("accepted"))[0]?.outcome, "completed");
+});
+
+test("--timeout ends a tool that takes too long: it has failed, exit code 124", async () => {
+  const ended = await run(["--scope", "slow", "--timeout", "1s", "--", "sh", "-c", "echo begun; exec sleep 60"]);
+  assert.equal(ended.code, 124);
+  assert.match((await logOf("slow"))[0]?.output_message ?? "", /^timed out: begun/);
+});
+
+test("--retry runs a tool again that failed, as one run; what is incomplete is not run again", async () => {
+  const script = "echo x >> $1; test $(wc -l < $1) -ge 3 || exit 5";
+  const marks = join(home, "marks");
+  const words = ["--scope", "again", "--retry", "3", "--retry-pause", "1s", "--", "sh", "-c", script, "sh", marks];
+  assert.equal((await run(words)).code, 0);
+  assert.deepEqual(
+    (await runsOf("again")).map(({ outcome }) => outcome),
+    ["completed"],
+  );
+  assert.match((await logOf("again"))[0]?.output_message ?? "", /\(try 3\)$/);
+  const counted = [
+    "--scope",
+    "once",
+    "--retry",
+    "3",
+    "--warning-exit-codes",
+    "5",
+    "--",
+    "sh",
+    "-c",
+    `echo y >> ${marks}.2; exit 5`,
+  ];
+  assert.equal((await run(counted)).code, 5);
+  assert.equal((await readFile(`${marks}.2`, "utf8")).trim(), "y");
+});
+
+test("--lock: while a run holds it another one with that name runs nothing and reports nothing: exit code 75", async () => {
+  const first = startCommand(
+    "backup-awareness",
+    ["run", "--scope", "locked", "--lock", "nightly", "--", "sh", "-c", "echo begun; exec sleep 60"],
+    variables(),
+  );
+  await waitUntil("the tool runs", () => first.written().stdout.includes("begun"));
+  const second = await run(["--scope", "locked", "--lock", "nightly", "--", "echo", "made"]);
+  assert.deepEqual([second.code, second.stdout.toString()], [75, ""]);
+  assert.match(second.stderr, /another run holds the lock nightly/);
+  assert.equal((await run(["--scope", "other", "--lock", "weekly", "--", "true"])).code, 0);
+  first.child.kill("SIGTERM");
+  await first.outcome();
+  assert.equal((await runsOf("locked")).length, 1);
+  assert.equal((await run(["--scope", "locked", "--lock", "nightly", "--", "true"])).code, 0);
 });
