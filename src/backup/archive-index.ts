@@ -1,10 +1,16 @@
+import { crc32 } from "node:zlib";
+import { BackupAwarenessError } from "../contract/errors.ts";
+import { skippableFrame, skippableHeaderBytes } from "./zstd-frame.ts";
+
 /*
  * The last frame of an archive, which decompressors pass over: where each member begins, so that one can be read without
- * those before it. JSON, then its length (4 bytes, lowest first) and a mark.
+ * those before it, and the checksums of the bytes as they are stored. JSON, then the JSON's CRC-32 and its length (4 bytes each, lowest first) and a mark.
  */
 
 const mark = "BAIX";
-const trailerBytes = 8;
+const indexTrailerBytes = 12;
+/** Ours take a few hundred bytes for each member. */
+const largestIndexBytes = 1024 * 1024;
 
 export type IndexEntry = {
   readonly name: string;
@@ -14,12 +20,85 @@ export type IndexEntry = {
   readonly storedBytes: number;
   /** How many bytes it has when extracted. */
   readonly sizeBytes: number;
+  /** CRC-32 of the header's frame, and of all frames after it, as they are stored. */
+  readonly headerCrc32: number;
+  readonly dataCrc32: number;
 };
 
+export type ArchiveIndex = {
+  readonly members: readonly IndexEntry[];
+  /** Where the index's own frame begins. */
+  readonly offset: number;
+};
+
+/** The frame that ends an archive. */
 export function encodeArchiveIndex(entries: readonly IndexEntry[]): Buffer {
   const json = Buffer.from(JSON.stringify({ members: entries }), "utf8");
-  const trailer = Buffer.alloc(trailerBytes);
-  trailer.writeUInt32LE(json.length, 0);
-  trailer.write(mark, 4, "latin1");
-  return Buffer.concat([json, trailer]);
+  const trailer = Buffer.alloc(indexTrailerBytes);
+  trailer.writeUInt32LE(crc32(json), 0);
+  trailer.writeUInt32LE(json.length, 4);
+  trailer.write(mark, 8, "latin1");
+  return skippableFrame(Buffer.concat([json, trailer]));
+}
+
+/**
+ * The index of a file of `sizeBytes`; null: it does not end with one. `read` gives so many bytes of the file from a position on. Throws ARCHIVE_DAMAGED where there is one that is
+ * not what was written.
+ */
+export async function readArchiveIndex(
+  sizeBytes: number,
+  read: (position: number, bytes: number) => Promise<Buffer>,
+): Promise<ArchiveIndex | null> {
+  if (sizeBytes < indexTrailerBytes + skippableHeaderBytes) return null;
+  const trailer = await read(sizeBytes - indexTrailerBytes, indexTrailerBytes);
+  if (trailer.toString("latin1", 8) !== mark) return null;
+  const jsonBytes = trailer.readUInt32LE(4);
+  const offset = sizeBytes - indexTrailerBytes - jsonBytes - skippableHeaderBytes;
+  if (jsonBytes > largestIndexBytes || offset < 0) throw damaged();
+  const frame = await read(offset, sizeBytes - offset);
+  const content = frame.subarray(skippableHeaderBytes);
+  const json = content.subarray(0, jsonBytes);
+  if (crc32(json) !== trailer.readUInt32LE(0) || !skippableFrame(content).equals(frame)) throw damaged();
+  return { members: parseEntries(json.toString("utf8"), offset), offset };
+}
+
+/** Members lie one after the other, from the file's first byte on. */
+function parseEntries(json: string, end: number): IndexEntry[] {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(json);
+  } catch {
+    throw damaged();
+  }
+  const members = (parsed as { readonly members?: unknown } | null)?.members;
+  if (!Array.isArray(members)) throw damaged();
+  let next = 0;
+  return members.map((member: unknown) => {
+    if (typeof member !== "object" || member === null) throw damaged();
+    const { name, offset, storedBytes, sizeBytes, headerCrc32, dataCrc32 } = member as Record<string, unknown>;
+    if (
+      typeof name !== "string" ||
+      offset !== next ||
+      !isCount(storedBytes) ||
+      !isCount(sizeBytes) ||
+      !isCount(headerCrc32) ||
+      !isCount(dataCrc32) ||
+      next + storedBytes > end
+    ) {
+      throw damaged();
+    }
+    const entry = { name, offset: next, storedBytes, sizeBytes, headerCrc32, dataCrc32 };
+    next += storedBytes;
+    return entry;
+  });
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
+function damaged(): BackupAwarenessError {
+  return new BackupAwarenessError("ARCHIVE_DAMAGED", "the archive is damaged: its index is not what was written", {
+    hint: "look at the disk and at the kernel's log; take another copy of it, or another archive",
+  });
 }

@@ -1,12 +1,13 @@
 import { createHash, type Hash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
+import { crc32 } from "node:zlib";
 import { BackupAwarenessError } from "../contract/errors.ts";
-import { encodeArchiveIndex } from "./archive-index.ts";
+import { encodeArchiveIndex, type IndexEntry } from "./archive-index.ts";
 import { FrameCodec } from "./frame-codec.ts";
 import { formatChecksumList } from "./checksum-list.ts";
 import { systemErrorText } from "./system-error.ts";
 import { encodeTarHeader, tarBlockBytes, tarPaddingBytes } from "./tar-header.ts";
-import { rawFrame, rawFrameHeaderBytes, skippableFrame } from "./zstd-frame.ts";
+import { rawFrame } from "./zstd-frame.ts";
 
 /** How much goes into one frame of its own: frames are compressed side by side, and later decompressed so. */
 export const frameContentBytes = 1024 * 1024;
@@ -16,16 +17,15 @@ const archiveEndBytes = 2 * tarBlockBytes;
 
 export const checksumMember = "./sha256sum";
 
-export type WrittenMember = {
-  readonly name: string;
-  /** Where it begins in the compressed archive, and how much of it it takes. */
-  readonly offset: number;
-  readonly storedBytes: number;
-  readonly sizeBytes: number;
-  readonly sha256: string;
-};
+export type WrittenMember = IndexEntry & { readonly sha256: string };
 
-type OpenMember = { readonly name: string; readonly offset: number; readonly hash: Hash; sizeBytes: number };
+type OpenMember = {
+  readonly name: string;
+  readonly offset: number;
+  readonly hash: Hash;
+  sizeBytes: number;
+  dataCrc32: number;
+};
 
 /**
  * Writes a .tar.zst in a single pass into an open, empty file. A member's header precedes its data and must hold its
@@ -65,7 +65,7 @@ export class ArchiveWriter {
 
   async beginMember(name: string): Promise<void> {
     if (this.#member !== null) throw new Error(`member ${this.#member.name} is still open`);
-    this.#member = { name, offset: this.#offset, hash: createHash("sha256"), sizeBytes: 0 };
+    this.#member = { name, offset: this.#offset, hash: createHash("sha256"), sizeBytes: 0, dataCrc32: 0 };
     await this.#append(rawFrame(encodeTarHeader({ name, sizeBytes: 0, modifiedAt: new Date(0) })));
   }
 
@@ -77,11 +77,21 @@ export class ArchiveWriter {
   }
 
   async endMember(modifiedAt: Date): Promise<WrittenMember> {
-    const { name, offset, hash, sizeBytes } = this.#openMember();
+    const open = this.#openMember();
+    const { name, offset, sizeBytes } = open;
     await this.#fill(Buffer.alloc(tarPaddingBytes(sizeBytes)));
     await this.#flush();
-    await this.#writeAt(encodeTarHeader({ name, sizeBytes, modifiedAt }), offset + rawFrameHeaderBytes);
-    const member = { name, offset, storedBytes: this.#offset - offset, sizeBytes, sha256: hash.digest("hex") };
+    const header = rawFrame(encodeTarHeader({ name, sizeBytes, modifiedAt }));
+    await this.#writeAt(header, offset);
+    const member = {
+      name,
+      offset,
+      storedBytes: this.#offset - offset,
+      sizeBytes,
+      headerCrc32: crc32(header),
+      dataCrc32: open.dataCrc32,
+      sha256: open.hash.digest("hex"),
+    };
     this.#members.push(member);
     this.#member = null;
     return member;
@@ -107,13 +117,7 @@ export class ArchiveWriter {
   async finish(modifiedAt: Date): Promise<number> {
     await this.addMember(checksumMember, formatChecksumList(this.#members), modifiedAt);
     await this.#append(rawFrame(Buffer.alloc(archiveEndBytes)));
-    const entries = this.#members.map(({ name, offset, storedBytes, sizeBytes }) => ({
-      name,
-      offset,
-      storedBytes,
-      sizeBytes,
-    }));
-    await this.#append(skippableFrame(encodeArchiveIndex(entries)));
+    await this.#append(encodeArchiveIndex(this.#members.map(toIndexEntry)));
     await this.#guard(() => this.#file.sync());
     return this.#offset;
   }
@@ -138,6 +142,7 @@ export class ArchiveWriter {
   }
 
   async #sendFrame(): Promise<void> {
+    const member = this.#openMember();
     const content = this.#frame;
     const compressor = this.#compressors.pop() ?? FrameCodec.compressor();
     const compressed = compressor.work(content.subarray(0, this.#filled));
@@ -145,7 +150,10 @@ export class ArchiveWriter {
     const written = Promise.all([compressed, before]).then(async ([pieces]) => {
       this.#spareFrames.push(content);
       this.#compressors.push(compressor);
-      for (const piece of pieces) await this.#append(piece);
+      for (const piece of pieces) {
+        member.dataCrc32 = crc32(piece, member.dataCrc32);
+        await this.#append(piece);
+      }
     });
     // Whoever awaits it next is told; until then it is no unhandled rejection.
     written.catch(() => undefined);
@@ -189,4 +197,8 @@ export class ArchiveWriter {
       );
     }
   }
+}
+
+function toIndexEntry({ name, offset, storedBytes, sizeBytes, headerCrc32, dataCrc32 }: WrittenMember): IndexEntry {
+  return { name, offset, storedBytes, sizeBytes, headerCrc32, dataCrc32 };
 }

@@ -1,10 +1,10 @@
 import { BackupAwarenessError } from "../contract/errors.ts";
+import { customDumpMagic } from "./archive-reader/inner-content.ts";
 import type { DatabaseAccess } from "./database-environment.ts";
 import type { ExcludedTables } from "./references-to-left-out.ts";
 import { describeEnd, runProgram } from "./run-program.ts";
 
 /** The first bytes of pg_dump's custom format. */
-const customDumpMagic = Buffer.from("PGDMP", "latin1");
 
 export type DumpRequest = {
   /** The pg_dump that fits the server. */

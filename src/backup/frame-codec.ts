@@ -3,6 +3,14 @@ import { constants, createZstdCompress, createZstdDecompress, type ZstdCompress,
 const compressionLevel = 1;
 const outputBytes = 256 * 1024;
 
+/** A frame's content is larger than it may be. */
+export class FrameTooLarge extends Error {
+  constructor(limitBytes: number) {
+    super(`more than ${limitBytes} bytes`);
+    this.name = "FrameTooLarge";
+  }
+}
+
 /**
  * Turns content into frames, or frames into content, one at a time. It lives as long as an archive is written or read: zlib's one-shot functions take
  * memory of several MiB for each frame, and collecting that took a sixth of the whole time.
@@ -10,11 +18,15 @@ const outputBytes = 256 * 1024;
 export class FrameCodec {
   readonly #stream: ZstdCompress | ZstdDecompress;
   #pieces: Buffer[] = [];
+  #pieceBytes = 0;
+  #limitBytes = Infinity;
 
   private constructor(stream: ZstdCompress | ZstdDecompress) {
     this.#stream = stream;
     stream.on("data", (piece: Buffer) => {
       this.#pieces.push(piece);
+      this.#pieceBytes += piece.length;
+      if (this.#pieceBytes > this.#limitBytes) stream.destroy();
     });
     stream.on("error", () => {
       // Told to whoever awaits the work.
@@ -33,8 +45,12 @@ export class FrameCodec {
     return new FrameCodec(createZstdDecompress({ chunkSize: outputBytes }));
   }
 
-  /** The result in pieces. `input` must not change until then. */
-  async work(input: Buffer): Promise<readonly Buffer[]> {
+  /**
+   * The result in pieces. `input` must not change until then. Throws FrameTooLarge, and is of no use any more, where the result would be larger than
+   * that: a few bytes may claim to be gigabytes.
+   */
+  async work(input: Buffer, limitBytes = Infinity): Promise<readonly Buffer[]> {
+    this.#limitBytes = limitBytes;
     await new Promise<void>((resolve, reject) => {
       // After a damaged frame zlib never calls the write back: the stream's own error tells.
       this.#stream.once("error", reject);
@@ -44,8 +60,11 @@ export class FrameCodec {
         else reject(error);
       });
     });
+    // A stream that was destroyed calls a write back as if all were well.
+    if (this.#pieceBytes > limitBytes) throw new FrameTooLarge(limitBytes);
     const pieces = this.#pieces;
     this.#pieces = [];
+    this.#pieceBytes = 0;
     return pieces;
   }
 

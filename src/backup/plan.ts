@@ -54,6 +54,13 @@ export function archiveName(fqdn: string, startedAt: Date, scopes: readonly Scop
   return `${host === "" ? "engine" : host}-${time}${covered}.tar.zst`;
 }
 
+/** The scope whose data a member holds; null: it holds none. */
+export function scopeOfMember(name: string): Scope | null {
+  if (name === "./files") return "files";
+  const known = Object.entries(knownMembers).find(([, member]) => member === name);
+  return known?.[0] ?? /^\.\/db\/([a-z][a-z0-9_-]{0,63})\.dump$/.exec(name)?.[1] ?? null;
+}
+
 const knownConfigPrefixes: Readonly<Record<string, string>> = { db: "", dwhdb: "DWH_", reportsdb: "REPORTS_" };
 
 /** The archive's ./config: how its members were made, as oVirt's shell scripts read it. */

@@ -5,8 +5,9 @@ import { systemErrorText } from "./system-error.ts";
 
 /** How long a program that was asked to end may take before it is killed. */
 const killAfterMs = 5_000;
-const tailLines = 20;
-const longestLine = 1_000;
+/** How much is kept of what a program says of itself. */
+export const errorTailLines = 20;
+export const longestErrorLine = 1_000;
 
 export type ProgramCall = {
   readonly program: string;
@@ -40,9 +41,9 @@ export async function runProgram(call: ProgramCall, onData: (data: Buffer) => Pr
   const tail: string[] = [];
   const errorLines = createInterface({ input: child.stderr, crlfDelay: Infinity });
   errorLines.on("line", (line) => {
-    const shortened = line.length > longestLine ? `${line.slice(0, longestLine)}…` : line;
+    const shortened = line.length > longestErrorLine ? `${line.slice(0, longestErrorLine)}…` : line;
     tail.push(shortened);
-    if (tail.length > tailLines) tail.shift();
+    if (tail.length > errorTailLines) tail.shift();
     call.onErrorLine(shortened);
   });
   const ended = new Promise<ProgramEnd>((resolve, reject) => {

@@ -22,11 +22,13 @@ const field = {
   magic: [257, 8],
   userName: [265, 32],
   groupName: [297, 32],
+  prefix: [345, 155],
 } as const satisfies Record<string, readonly [offset: number, bytes: number]>;
 
 const regularFile = "0";
 /** GNU's magic and version: only its dialect may hold sizes in base 256. */
 const gnuMagic = "ustar  \0";
+const ustarMagic = "ustar\0";
 const largestOctalSize = 8 ** 11 - 1;
 
 /** The header block of a plain file that root owns and nobody else may read (mode 0600). */
@@ -55,20 +57,29 @@ export function encodeTarHeader(member: TarMember): Buffer {
   return block;
 }
 
-/** What a header block says; null for the zeros that end an archive. Throws BACKUP_FAILED where it is no header of a plain file. */
-export function decodeTarHeader(block: Buffer): TarMember | null {
+/** Any header block of a tar. */
+export type TarBlock = TarMember & {
+  /** The one letter that says what the member is: `0` a plain file, `5` a directory, `x` a pax header, … */
+  readonly type: string;
+  /** The block itself, valid as long as what it was decoded from. */
+  readonly bytes: Buffer;
+};
+
+/** What a header block says; null for the zeros that end an archive. Throws ARCHIVE_DAMAGED. */
+export function decodeTarBlock(block: Buffer): TarBlock | null {
   if (block.every((byte) => byte === 0)) return null;
   if (textOf(block, field.checksum) !== checksumText(block).replace(/[\0 ]+$/, "")) {
-    throw new BackupAwarenessError("BACKUP_FAILED", "a header in the archive is damaged: its checksum does not fit");
+    throw new BackupAwarenessError("ARCHIVE_DAMAGED", "the archive is damaged: a header's checksum does not fit");
   }
-  const type = String.fromCharCode(block[field.type[0]] ?? 0);
-  if (type !== regularFile && type !== "\0") {
-    throw new BackupAwarenessError("BACKUP_FAILED", `a member of the archive is no plain file (type "${type}")`);
-  }
+  const name = textOf(block, field.name);
+  // GNU's dialect has other things where ustar has the beginning of a long name.
+  const prefix = block.toString("latin1", 257, 263) === ustarMagic ? textOf(block, field.prefix) : "";
   return {
-    name: textOf(block, field.name),
-    sizeBytes: readNumber(block, field.size),
-    modifiedAt: new Date(readNumber(block, field.modifiedAt) * 1000),
+    name: prefix === "" ? name : `${prefix}/${name}`,
+    type: String.fromCharCode(block[field.type[0]] ?? 0),
+    sizeBytes: readTarNumber(block, field.size),
+    modifiedAt: new Date(readTarNumber(block, field.modifiedAt) * 1000),
+    bytes: block,
   };
 }
 
@@ -89,12 +100,13 @@ function writeBase256(block: Buffer, [offset, bytes]: Field, value: number): voi
   block[offset] = 0x80;
 }
 
-function readNumber(block: Buffer, at: Field): number {
+/** A number in octal digits or in GNU's base 256. Throws ARCHIVE_DAMAGED. */
+export function readTarNumber(block: Buffer, at: Field): number {
   const [offset, bytes] = at;
   if (((block[offset] ?? 0) & 0x80) !== 0) return Number(block.readBigUInt64BE(offset + bytes - 8));
   const digits = textOf(block, at).trim();
   if (!/^[0-7]*$/.test(digits))
-    throw new BackupAwarenessError("BACKUP_FAILED", "a header in the archive is damaged: a number is none");
+    throw new BackupAwarenessError("ARCHIVE_DAMAGED", "the archive is damaged: a number in a header is none");
   return digits === "" ? 0 : Number.parseInt(digits, 8);
 }
 

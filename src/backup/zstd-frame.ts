@@ -5,34 +5,38 @@ import { BackupAwarenessError } from "../contract/errors.ts";
  * decompressor stops after the first and passes over a truncated one, so whoever reads must know where frames end.
  */
 
-const frameMagic = 0xfd2fb528;
+export const frameMagic = 0xfd2fb528;
 const firstSkippableMagic = 0x184d2a50;
 const lastSkippableMagic = 0x184d2a5f;
 const blockHeaderBytes = 3;
 
-/** How far a raw frame's content lies behind its start. */
-export const rawFrameHeaderBytes = 10;
-
 /** Content as it is in a frame of its own, whose size depends on nothing but the content's: it can be patched in place. 256 to 65,791 bytes. */
 export function rawFrame(content: Buffer): Buffer {
-  if (content.length < 256 || content.length > 65_791) throw new RangeError(`a raw frame of ${content.length} bytes`);
-  const frame = Buffer.alloc(rawFrameHeaderBytes + content.length);
-  frame.writeUInt32LE(frameMagic, 0);
-  // One segment, content size in two bytes (which count from 256), no checksum.
-  frame.writeUInt8(0b0110_0000, 4);
-  frame.writeUInt16LE(content.length - 256, 5);
-  // The last block, raw.
-  frame.writeUIntLE((content.length << 3) | 1, 7, blockHeaderBytes);
-  content.copy(frame, rawFrameHeaderBytes);
-  return frame;
+  return Buffer.concat([rawFrameHeader(content.length), content]);
 }
+
+/** What stands before the content in a raw frame. */
+export function rawFrameHeader(contentBytes: number): Buffer {
+  if (contentBytes < 256 || contentBytes > 65_791) throw new RangeError(`a raw frame of ${contentBytes} bytes`);
+  const header = Buffer.alloc(10);
+  header.writeUInt32LE(frameMagic, 0);
+  // One segment, content size in two bytes (which count from 256), no checksum.
+  header.writeUInt8(0b0110_0000, 4);
+  header.writeUInt16LE(contentBytes - 256, 5);
+  // The last block, raw.
+  header.writeUIntLE((contentBytes << 3) | 1, 7, blockHeaderBytes);
+  return header;
+}
+
+/** How far a skippable frame's content lies behind its start. */
+export const skippableHeaderBytes = 8;
 
 /** Bytes that every decompressor passes over. */
 export function skippableFrame(content: Buffer): Buffer {
-  const frame = Buffer.alloc(8 + content.length);
+  const frame = Buffer.alloc(skippableHeaderBytes + content.length);
   frame.writeUInt32LE(firstSkippableMagic, 0);
   frame.writeUInt32LE(content.length, 4);
-  content.copy(frame, 8);
+  content.copy(frame, skippableHeaderBytes);
   return frame;
 }
 
@@ -44,35 +48,56 @@ export type FrameExtent = {
   readonly isSkippable: boolean;
 };
 
-/** Where the frame that begins at `start` ends; null: it reaches beyond `bytes`. Throws BACKUP_FAILED where no frame begins. */
+/** Where the frame that begins at `start` ends; null: it reaches beyond `bytes`. Throws ARCHIVE_DAMAGED where no frame begins. */
 export function measureFrame(bytes: Buffer, start: number): FrameExtent | null {
   if (bytes.length < start + 8) return null;
   const magic = bytes.readUInt32LE(start);
-  if (magic >= firstSkippableMagic && magic <= lastSkippableMagic) {
-    const frameBytes = 8 + bytes.readUInt32LE(start + 4);
+  if (isSkippableMagic(magic)) {
+    const frameBytes = skippableHeaderBytes + bytes.readUInt32LE(start + 4);
     return start + frameBytes > bytes.length ? null : { frameBytes, contentBytes: 0, isSkippable: true };
   }
   if (magic !== frameMagic) throw damaged("what should begin a Zstandard frame does not");
 
   const descriptor = bytes.readUInt8(start + 4);
-  const isSingleSegment = (descriptor & 0b10_0000) !== 0;
-  const sizeBytes = [isSingleSegment ? 1 : 0, 2, 4, 8][descriptor >> 6] ?? 0;
-  const dictionaryBytes = [0, 1, 2, 4][descriptor & 0b11] ?? 0;
-  const sizeAt = start + 5 + (isSingleSegment ? 0 : 1) + dictionaryBytes;
-  let at = sizeAt + sizeBytes;
+  let at = start + zstdHeaderBytes(descriptor);
   for (let isLast = false; !isLast;) {
     if (at + blockHeaderBytes > bytes.length) return null;
-    const header = bytes.readUIntLE(at, blockHeaderBytes);
-    isLast = (header & 1) === 1;
-    const type = (header >> 1) & 0b11;
-    if (type === 3) throw damaged("a block's type is reserved");
-    // One repeated byte stands for a block of type 1.
-    at += blockHeaderBytes + (type === 1 ? 1 : header >> 3);
+    const block = blockBytes(bytes.readUIntLE(at, blockHeaderBytes));
+    isLast = block.isLast;
+    at += blockHeaderBytes + block.bytes;
   }
   if ((descriptor & 0b100) !== 0) at += 4;
-  return at > bytes.length
-    ? null
-    : { frameBytes: at - start, contentBytes: readContentSize(bytes, sizeAt, sizeBytes), isSkippable: false };
+  if (at > bytes.length) return null;
+  const sizeBytes = contentSizeBytes(descriptor);
+  const sizeAt = start + zstdHeaderBytes(descriptor) - sizeBytes;
+  return { frameBytes: at - start, contentBytes: readContentSize(bytes, sizeAt, sizeBytes), isSkippable: false };
+}
+
+export function isSkippableMagic(magic: number): boolean {
+  return magic >= firstSkippableMagic && magic <= lastSkippableMagic;
+}
+
+/** How long a frame's header is, from its magic on, by the byte that follows the magic. */
+export function zstdHeaderBytes(descriptor: number): number {
+  const dictionaryBytes = [0, 1, 2, 4][descriptor & 0b11] ?? 0;
+  return 5 + (isSingleSegment(descriptor) ? 0 : 1) + dictionaryBytes + contentSizeBytes(descriptor);
+}
+
+/** What a block's header of three bytes says. Throws ARCHIVE_DAMAGED where it is none. */
+export function blockBytes(header: number): { readonly bytes: number; readonly isLast: boolean } {
+  const type = (header >> 1) & 0b11;
+  if (type === 3) throw damaged("a block's type is reserved");
+  // One repeated byte stands for a block of type 1.
+  return { bytes: type === 1 ? 1 : header >> 3, isLast: (header & 1) === 1 };
+}
+
+function isSingleSegment(descriptor: number): boolean {
+  return (descriptor & 0b10_0000) !== 0;
+}
+
+/** How many bytes hold the content's size; 0: it is not told. */
+function contentSizeBytes(descriptor: number): number {
+  return [isSingleSegment(descriptor) ? 1 : 0, 2, 4, 8][descriptor >> 6] ?? 0;
 }
 
 function readContentSize(bytes: Buffer, at: number, sizeBytes: number): number | null {
@@ -91,5 +116,5 @@ function readContentSize(bytes: Buffer, at: number, sizeBytes: number): number |
 }
 
 function damaged(what: string): BackupAwarenessError {
-  return new BackupAwarenessError("BACKUP_FAILED", `the archive is damaged: ${what}`);
+  return new BackupAwarenessError("ARCHIVE_DAMAGED", `the archive is damaged: ${what}`);
 }

@@ -26,6 +26,11 @@ export const errorCatalogue = {
   SCOPE_UNCONFIGURED: { httpStatus: 422, exitCode: 1, meaning: "a scope was asked for that the settings do not describe" },
   BACKUP_FAILED: { httpStatus: 500, exitCode: 1, meaning: "a backup, or a part of it, was not made" },
   BACKUP_RUNNING: { httpStatus: 409, exitCode: 1, meaning: "another engine-backup is at work on the same archive directory" },
+  ARCHIVE_TRUNCATED: { httpStatus: 422, exitCode: 1, meaning: "an archive ends before it is whole" },
+  ARCHIVE_DAMAGED: { httpStatus: 422, exitCode: 1, meaning: "an archive, or a part of it, is not what was written" },
+  ARCHIVE_INCOMPLETE: { httpStatus: 422, exitCode: 1, meaning: "something that belongs to an archive is not in it" },
+  ARCHIVE_FOREIGN: { httpStatus: 422, exitCode: 1, meaning: "a file is no archive of engine-backup, neither ours nor oVirt's" },
+  ARCHIVE_UNREADABLE: { httpStatus: 500, exitCode: 1, meaning: "an archive cannot be read: the file, the device, or a program that decompresses it is missing" },
   SPOOL_FAILED: { httpStatus: 500, exitCode: 1, meaning: "a report could neither be recorded nor kept for later" },
   INTERNAL: { httpStatus: 500, exitCode: 1, meaning: "an error nobody foresaw" },
 } as const satisfies Record<string, { httpStatus: number; exitCode: number; meaning: string }>;

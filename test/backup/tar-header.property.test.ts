@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { decodeTarHeader, encodeTarHeader, tarBlockBytes, tarPaddingBytes } from "../../src/backup/tar-header.ts";
+import { decodeTarBlock, encodeTarHeader, tarBlockBytes, tarPaddingBytes } from "../../src/backup/tar-header.ts";
 
 const name = fc
   .string({ unit: "grapheme", minLength: 1, maxLength: 100 })
@@ -18,7 +18,7 @@ describe("a tar header", () => {
           const modifiedAt = new Date(Math.floor(date.getTime() / 1000) * 1000);
           const block = encodeTarHeader({ name: memberName, sizeBytes, modifiedAt });
           assert.equal(block.length, tarBlockBytes);
-          assert.deepEqual(decodeTarHeader(block), { name: memberName, sizeBytes, modifiedAt });
+          assert.deepEqual(decodeTarBlock(block), { name: memberName, sizeBytes, modifiedAt, type: "0", bytes: block });
         },
       ),
     );
@@ -31,7 +31,7 @@ describe("a tar header", () => {
       damaged[at] = (damaged[at] ?? 0) ^ 0x01;
       // The checksum's own last byte is a blank that nobody reads.
       if (at >= 148 && at < 156) continue;
-      assert.throws(() => decodeTarHeader(damaged), /damaged/, `byte ${at}`);
+      assert.throws(() => decodeTarBlock(damaged), /damaged/, `byte ${at}`);
     }
   });
 
