@@ -1,6 +1,6 @@
 import type { BackupAwarenessError } from "../contract/errors.ts";
 import type { BackupResult, ScopeOutcome } from "./backup-run.ts";
-import { humanDuration, humanSize } from "./human-size.ts";
+import { humanDuration, humanSize } from "../contract/human-size.ts";
 
 type Archive = NonNullable<BackupResult["archive"]>;
 

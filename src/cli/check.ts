@@ -5,7 +5,7 @@ import { alertAsJson, renderAlert } from "./render-alert.ts";
 import type { CommandContext } from "./command-context.ts";
 import { examples } from "./new-program.ts";
 import { printJson } from "./print-json.ts";
-import { tellMoment } from "./tell-time.ts";
+import { tellMoment } from "../contract/tell-time.ts";
 import { withDatabase } from "./with-database.ts";
 
 /** `backup-awareness check`: runs the check now, whether or not a daemon runs. */

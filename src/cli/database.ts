@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { humanSize } from "../backup/human-size.ts";
+import { humanSize } from "../contract/human-size.ts";
 import { readDatabaseStatus } from "../database/database-status.ts";
 import { embeddedPlaces } from "../database/embedded/places.ts";
 import { findRunningServer } from "../database/embedded/server.ts";

@@ -11,7 +11,7 @@ import { examples } from "./new-program.ts";
 import { parseMoment } from "./parse-moment.ts";
 import { wholeNumber } from "./parse-whole-number.ts";
 import { indented } from "./printable.ts";
-import { tellMoment } from "./tell-time.ts";
+import { tellMoment } from "../contract/tell-time.ts";
 import { withDatabase } from "./with-database.ts";
 
 const defaultLimit = 100;

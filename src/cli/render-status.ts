@@ -1,7 +1,7 @@
 import type { EngineState, EngineStatus, ScopeStatus, Status } from "../contract/state.ts";
 import type { Output, Style } from "./command-context.ts";
 import { firstLine, printable } from "./printable.ts";
-import { tellAge, tellMoment, tellMomentAndAge, tellSince } from "./tell-time.ts";
+import { tellAge, tellMoment, tellMomentAndAge, tellSince } from "../contract/tell-time.ts";
 
 /** What `status` shows besides the engines themselves. */
 export type ShownStatus = Status & {

@@ -2,7 +2,7 @@ import type { EngineState, Status } from "../contract/state.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Output } from "./command-context.ts";
 import { printable } from "./printable.ts";
-import { tellMomentAndAge } from "./tell-time.ts";
+import { tellMomentAndAge } from "../contract/tell-time.ts";
 
 export type WelcomeInput = {
   readonly status: Status;

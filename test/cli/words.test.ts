@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { tellActor } from "../../src/cli/actor.ts";
-import { humanSize } from "../../src/backup/human-size.ts";
+import { humanSize } from "../../src/contract/human-size.ts";
 import { parseMoment } from "../../src/cli/parse-moment.ts";
 import { firstLine, printable } from "../../src/cli/printable.ts";
 import { collectRequireSpecs, formatRequireSpec, parseRequireSpec } from "../../src/cli/require-spec.ts";
 
-import { tellAge, tellMomentAndAge } from "../../src/cli/tell-time.ts";
+import { tellAge, tellMomentAndAge } from "../../src/contract/tell-time.ts";
 
 const now = new Date("2026-11-23T10:00:00Z");
 

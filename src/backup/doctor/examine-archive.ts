@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rmdir, stat, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Settings } from "../../settings/settings.ts";
 import { scopesBesideArchive } from "../beside-archive.ts";
-import { humanSize } from "../human-size.ts";
+import { humanSize } from "../../contract/human-size.ts";
 import { systemErrorText } from "../system-error.ts";
 import { type Finding, fine, problem, warning } from "./finding.ts";
 

@@ -4,7 +4,7 @@ import type { Pool } from "pg";
 import type { Database } from "../../database/database.ts";
 import type { ScopeSettings, Settings } from "../../settings/settings.ts";
 import { findFittingProgram } from "../find-fitting-program.ts";
-import { humanSize } from "../human-size.ts";
+import { humanSize } from "../../contract/human-size.ts";
 import { type Finding, fine, problem, problemOf, warning } from "./finding.ts";
 
 export type ExamineScopesOptions = {

@@ -1,5 +1,5 @@
 import type { BackupProgress, ScopeOutcome } from "../../backup/backup-run.ts";
-import { humanDuration, humanSize } from "../../backup/human-size.ts";
+import { humanDuration, humanSize } from "../../contract/human-size.ts";
 import type { Output } from "../command-context.ts";
 
 const redrawEveryMs = 200;

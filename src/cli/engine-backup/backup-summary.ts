@@ -1,5 +1,5 @@
 import type { BackupResult, ScopeOutcome } from "../../backup/backup-run.ts";
-import { humanDuration, humanSize } from "../../backup/human-size.ts";
+import { humanDuration, humanSize } from "../../contract/human-size.ts";
 import { describeProof } from "../../backup/report-message.ts";
 import type { Settings } from "../../settings/settings.ts";
 import type { Output } from "../command-context.ts";
