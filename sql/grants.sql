@@ -18,6 +18,15 @@ grant execute on function
   set_own_engine(varchar, timestamptz), add_engine(varchar, text, timestamptz), remove_engine(varchar, text, timestamptz),
   set_required_scopes(varchar, varchar[], integer[], text, timestamptz),
   dismiss_alert(bigint, text, text, timestamptz),
+  add_channel(text, text, jsonb, bytea, text, text, timestamptz), set_channel(text, jsonb, bytea, text, timestamptz),
+  remove_channel(text, text, timestamptz),
+  add_notification_rule(text, text[], text[], integer, integer, integer, text, timestamptz),
+  remove_notification_rule(bigint, text, timestamptz),
+  add_maintenance_window(text[], timestamptz, timestamptz, integer[], time, integer, text, text, text, timestamptz),
+  remove_maintenance_window(bigint, text, timestamptz), maintenance_until(varchar, timestamptz), is_named(text[], varchar),
+  begin_delivery(bigint, bigint, timestamptz), finish_delivery(bigint, text, text, interval, text, timestamptz),
+  begin_test_delivery(text, timestamptz), wake_channels(timestamptz), withdraw_notifications(),
+  remove_old_notifications(integer),
   engine_status(varchar[], timestamptz), policy(), alert_message(text, varchar, varchar, policy_in_force)
 to backup_awareness;
 

@@ -65,6 +65,14 @@ begin
                       'Look whether it still runs; if it does not, run it again.', v_scope, v_fqdn, told_time(running_since))
         from engine_scope where fqdn = v_fqdn and scope = v_scope
       );
+
+    when 'CHANNEL_FAILING' then
+      return (
+        select format('The channel %s (%s) has not delivered its notifications since %s: %s. Whoever relies on it is not warned. '
+                      'Correct it and run: backup-awareness channel test %s',
+                      name, kind, told_time(failing_since), coalesce(fault, 'no answer'), name)
+        from channel where name = v_scope and removed_at is null
+      );
   end case;
 end
 $$;

@@ -4,8 +4,8 @@ import type { Pool } from "pg";
 import type { Logger } from "pino";
 import { reasonOf, withTimeout } from "./watch-database.ts";
 
-/** At most so many jobs at once: each is short, and the database is shared with the application. */
-const concurrency = 2;
+/** At most so many jobs at once: most of them wait for a channel's other side, which must not keep the check waiting. */
+const concurrency = 4;
 /** How late a job may begin whose time comes; one that is due when it is queued begins at once, by LISTEN. */
 const pollIntervalMs = 10_000;
 /** How long putting jobs back may take. */

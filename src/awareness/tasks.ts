@@ -29,7 +29,7 @@ export function awarenessTasks({
     },
     remove_old_events: async () => {
       const removed = await removeOldEvents(pool, signal);
-      if (removed > 0) logger.info({ removed }, `${removed} old events removed`);
+      if (removed > 0) logger.info({ removed }, `${removed} old events and deliveries removed`);
       await queueNextRetention(pool);
     },
   };

@@ -12,7 +12,7 @@ import { openMigratedDatabase } from "../database/open-migrated-database.ts";
 import { homePlaces, type Settings } from "../settings/settings.ts";
 import type { CommandContext, Output, Style } from "./command-context.ts";
 import { examples } from "./new-program.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../contract/printable.ts";
 import { printJson } from "./print-json.ts";
 
 /** `backup-awareness doctor`: what would make tonight's backup fail. */

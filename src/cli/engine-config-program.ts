@@ -7,7 +7,7 @@ import { nearestWord } from "../settings/nearest-word.ts";
 import type { CommandContext } from "./command-context.ts";
 import { examples, newProgram } from "./new-program.ts";
 import { printJson } from "./print-json.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../contract/printable.ts";
 import { withDatabase } from "./with-database.ts";
 
 type Actions = {

@@ -12,7 +12,8 @@ import {
 import type { CommandContext } from "./command-context.ts";
 import { examples } from "./new-program.ts";
 import { printJson } from "./print-json.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../contract/printable.ts";
+import { renderTable } from "./render-table.ts";
 import { collectRequireSpecs, formatRequireSpec } from "./require-spec.ts";
 import { withDatabase } from "./with-database.ts";
 
@@ -140,20 +141,8 @@ function tellRequired(context: CommandContext, fqdn: string, required: readonly 
 }
 
 function renderEngines(rows: readonly EngineRow[]): string {
-  const table = rows.map((engine) => [
-    printable(engine.fqdn),
-    engine.state,
-    engine.required.map(formatRequireSpec).join(" "),
-  ]);
-  const header = ["ENGINE", "STATE", "REQUIRED"];
-  const widths = header.map((title, column) => Math.max(title.length, ...table.map((row) => row[column]?.length ?? 0)));
-  return [header, ...table]
-    .map(
-      (row) =>
-        `${row
-          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-          .join("  ")
-          .trimEnd()}\n`,
-    )
-    .join("");
+  return renderTable(
+    ["ENGINE", "STATE", "REQUIRED"],
+    rows.map((engine) => [engine.fqdn, engine.state, engine.required.map(formatRequireSpec).join(" ")]),
+  );
 }

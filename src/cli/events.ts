@@ -10,7 +10,7 @@ import { type CommandContext, Interrupted, type Output, type Style } from "./com
 import { examples } from "./new-program.ts";
 import { parseMoment } from "./parse-moment.ts";
 import { wholeNumber } from "./parse-whole-number.ts";
-import { indented } from "./printable.ts";
+import { indented } from "../contract/printable.ts";
 import { tellMoment } from "../contract/tell-time.ts";
 import { withDatabase } from "./with-database.ts";
 

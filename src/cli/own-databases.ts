@@ -13,7 +13,7 @@ import { deliverReport } from "../report/deliver-report.ts";
 import { replaySpool, type Replay } from "../report/spool.ts";
 import { homePlaces, type Settings } from "../settings/settings.ts";
 import type { CommandContext } from "./command-context.ts";
-import { firstLine } from "./printable.ts";
+import { firstLine } from "../contract/printable.ts";
 
 /** After a failure to connect, how long the next attempts fail at once: a backup reports several times, and each attempt may take long. */
 const retryAfterMs = 5_000;

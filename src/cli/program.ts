@@ -1,12 +1,16 @@
 import type { Command } from "commander";
 import type { CommandContext } from "./command-context.ts";
 import { addAlertsCommand } from "./alerts.ts";
+import { addChannelCommand } from "./channel.ts";
 import { addCheckCommand } from "./check.ts";
 import { addDatabaseCommand } from "./database.ts";
+import { addDeliveriesCommand, addNotificationsCommand } from "./deliveries.ts";
 import { addDoctorCommand } from "./doctor.ts";
 import { addEnginesCommand } from "./engines.ts";
 import { addEventsCommand } from "./events.ts";
+import { addMaintenanceCommand } from "./maintenance.ts";
 import { examples, newProgram } from "./new-program.ts";
+import { addRuleCommand } from "./rule.ts";
 import { addRunCommand } from "./run.ts";
 import { addServiceCommand } from "./service.ts";
 import { addStartCommand } from "./start.ts";
@@ -22,6 +26,11 @@ const commands: readonly AddCommand[] = [
   addEventsCommand,
   addAlertsCommand,
   addEnginesCommand,
+  addChannelCommand,
+  addRuleCommand,
+  addMaintenanceCommand,
+  addNotificationsCommand,
+  addDeliveriesCommand,
   addDatabaseCommand,
   addRunCommand,
   addDoctorCommand,

@@ -1,6 +1,6 @@
 import type { Alert } from "../database/alerts.ts";
 import type { Output } from "./command-context.ts";
-import { indented, printable } from "./printable.ts";
+import { indented, printable } from "../contract/printable.ts";
 import { tellMomentAndAge } from "../contract/tell-time.ts";
 
 /** An alert as `alerts --json` and `check --json` print it. Keys may be added, none renamed. */

@@ -1,6 +1,6 @@
 import type { EngineState, EngineStatus, ScopeStatus, Status } from "../contract/state.ts";
 import type { Output, Style } from "./command-context.ts";
-import { firstLine, printable } from "./printable.ts";
+import { firstLine, printable } from "../contract/printable.ts";
 import { tellAge, tellMoment, tellMomentAndAge, tellSince } from "../contract/tell-time.ts";
 
 /** What `status` shows besides the engines themselves. */

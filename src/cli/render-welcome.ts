@@ -1,7 +1,7 @@
 import type { EngineState, Status } from "../contract/state.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Output } from "./command-context.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../contract/printable.ts";
 import { tellMomentAndAge } from "../contract/tell-time.ts";
 
 export type WelcomeInput = {

@@ -1,7 +1,7 @@
 import { type Command, CommanderError } from "commander";
 import { BackupAwarenessError } from "../contract/errors.ts";
 import { type CommandContext, Interrupted } from "./command-context.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../contract/printable.ts";
 import { createProcessContext } from "./process-context.ts";
 
 /** What a command line that cannot be understood ends with. */

@@ -32,6 +32,14 @@ export const errorCatalogue = {
   ARCHIVE_FOREIGN: { httpStatus: 422, exitCode: 1, meaning: "a file is no archive of engine-backup, neither ours nor oVirt's" },
   ARCHIVE_UNREADABLE: { httpStatus: 500, exitCode: 1, meaning: "an archive cannot be read: the file, the device, or a program that decompresses it is missing" },
   SPOOL_FAILED: { httpStatus: 500, exitCode: 1, meaning: "a report could neither be recorded nor kept for later" },
+  CHANNEL_UNKNOWN: { httpStatus: 404, exitCode: 1, meaning: "no channel of that name" },
+  CHANNEL_INVALID: { httpStatus: 422, exitCode: 1, meaning: "a channel's name or configuration cannot be used, or the name is taken" },
+  CHANNEL_FAILED: { httpStatus: 502, exitCode: 1, meaning: "a channel's other side refused a message, or could not be reached" },
+  RULE_UNKNOWN: { httpStatus: 404, exitCode: 1, meaning: "no notification rule has that number" },
+  RULE_INVALID: { httpStatus: 422, exitCode: 1, meaning: "a notification rule that cannot be used" },
+  MAINTENANCE_UNKNOWN: { httpStatus: 404, exitCode: 1, meaning: "no maintenance window has that number" },
+  MAINTENANCE_INVALID: { httpStatus: 422, exitCode: 1, meaning: "a maintenance window that cannot be used" },
+  SECRETS_UNREADABLE: { httpStatus: 500, exitCode: 1, meaning: "the key of the channels' secrets is missing, or is another one" },
   INTERNAL: { httpStatus: 500, exitCode: 1, meaning: "an error nobody foresaw" },
 } as const satisfies Record<string, { httpStatus: number; exitCode: number; meaning: string }>;
 

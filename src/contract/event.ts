@@ -22,10 +22,24 @@ export const eventTypes = {
   ENGINE_BACKUP_INCOMPLETE: { code: 9110, severity: "error" },
   ENGINE_BACKUP_OUTCOME_UNKNOWN: { code: 9111, severity: "warning" },
   REPORT_REFUSED: { code: 9112, severity: "warning" },
+  CHANNEL_FAILING: { code: 9150, severity: "error" },
+  NOTIFICATION_LOST: { code: 9151, severity: "error" },
+  CHANNEL_ADDED: { code: 9152, severity: "normal" },
+  CHANNEL_CHANGED: { code: 9153, severity: "normal" },
+  CHANNEL_REMOVED: { code: 9154, severity: "normal" },
+  NOTIFICATION_RULE_ADDED: { code: 9155, severity: "normal" },
+  NOTIFICATION_RULE_REMOVED: { code: 9156, severity: "normal" },
+  MAINTENANCE_WINDOW_ADDED: { code: 9157, severity: "normal" },
+  MAINTENANCE_WINDOW_REMOVED: { code: 9158, severity: "normal" },
 } as const satisfies Record<string, { code: number; severity: Severity }>;
 
 export type EventType = keyof typeof eventTypes;
 
 /** The event types that are raised as alerts and stay open until their cause is gone. */
-export const alertTypes = ["ENGINE_NO_FULL_BACKUP", "ENGINE_NO_WARM_BACKUP", "ENGINE_BACKUP_STALLED"] as const;
+export const alertTypes = [
+  "ENGINE_NO_FULL_BACKUP",
+  "ENGINE_NO_WARM_BACKUP",
+  "ENGINE_BACKUP_STALLED",
+  "CHANNEL_FAILING",
+] as const;
 export type AlertType = (typeof alertTypes)[number];

@@ -59,12 +59,14 @@ export async function readCheckRecord(pool: Pool): Promise<CheckRecord> {
   });
 }
 
-/** Removes events older than the option AuditLogRetentionInDays, in short transactions. Returns how many. */
+/** Removes events, notifications and deliveries older than the option AuditLogRetentionInDays, in short transactions. Returns how many. */
 export async function removeOldEvents(pool: Pool, signal?: AbortSignal): Promise<number> {
   return callProcedure("INTERNAL", async () => {
     let total = 0;
     while (!signal?.aborted) {
-      const { rows } = await pool.query<{ removed: number }>("select backup_awareness.remove_old_events() as removed");
+      const { rows } = await pool.query<{ removed: number }>(
+        "select backup_awareness.remove_old_events() + backup_awareness.remove_old_notifications() as removed",
+      );
       const removed = rows[0]?.removed ?? 0;
       total += removed;
       if (removed === 0) break;

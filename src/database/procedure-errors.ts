@@ -5,6 +5,10 @@ const ownStates: Readonly<Record<string, ErrorCode>> = {
   BA001: "ENGINE_UNKNOWN",
   BA002: "ALERT_UNKNOWN",
   BA003: "OPTION_UNKNOWN",
+  BA051: "CHANNEL_UNKNOWN",
+  BA052: "CHANNEL_INVALID",
+  BA053: "RULE_UNKNOWN",
+  BA054: "MAINTENANCE_UNKNOWN",
 };
 
 const unreachableCodes = new Set([

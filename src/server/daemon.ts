@@ -9,6 +9,7 @@ import { type JobRunner, runJobs } from "../awareness/run-jobs.ts";
 import { awarenessTasks } from "../awareness/tasks.ts";
 import { type DatabaseWatch, reasonOf, watchDatabase, watchTiming, withTimeout } from "../awareness/watch-database.ts";
 import { readCheckRecord } from "../database/check.ts";
+import { wakeChannels } from "../database/deliveries.ts";
 import { acquireDaemonLock } from "../database/daemon-lock.ts";
 import type { Database } from "../database/database.ts";
 import { addEngine, setOwnEngine } from "../database/engines.ts";
@@ -16,6 +17,7 @@ import { holdWorkerLock, queueCheck, queueRetention } from "../database/job-queu
 import { openMigratedDatabase } from "../database/open-migrated-database.ts";
 import { isUnreachable } from "../database/procedure-errors.ts";
 import { type TrackedConnections, trackConnections } from "../database/track-connections.ts";
+import { notificationTasks } from "../notification/tasks.ts";
 import type { Environment } from "../settings/environment.ts";
 import type { Settings } from "../settings/settings.ts";
 import { buildServer, listen } from "./server.ts";
@@ -275,9 +277,19 @@ class DaemonWork {
     await withTimeout(replayReports(spool), replayHeadStartMs).catch(() => undefined);
     await queueCheck(pool);
     await queueRetention(pool);
+    await wakeChannels(pool);
     const runner = await runJobs({
       pool,
-      tasks: awarenessTasks({ pool, logger, signal }),
+      tasks: {
+        ...awarenessTasks({ pool, logger, signal }),
+        ...notificationTasks({
+          pool,
+          logger,
+          settings: { ...settings, programVersion: this.#options.programVersion },
+          now: this.#options.now,
+          signal,
+        }),
+      },
       logger,
       announce: (id) => holdWorkerLock(presence, id),
       onEnd: lose,

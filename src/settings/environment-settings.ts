@@ -6,8 +6,11 @@ import { settingKeys, type GivenSettings } from "./setting-keys.ts";
 import {
   readAbsolutePath,
   readDatabaseUrl,
+  readFlag,
   readFqdn,
+  readHttpUrl,
   readListen,
+  readNetworks,
   readPaths,
   readPatterns,
   settingError,
@@ -44,17 +47,22 @@ export function environmentSettings(
     ...ifGiven(settingKeys.filesExclude.variable, (value, variable) => ({
       filesExclude: readPatterns(splitList(value, variable), variable),
     })),
+    ...ifGiven(settingKeys.allowPrivateAddresses.variable, (value, variable) => ({
+      allowPrivateAddresses: readNetworks(splitList(value, variable, ","), variable),
+    })),
+    ...ifGiven(settingKeys.allowCommand.variable, (value, variable) => ({ allowCommand: readFlag(value, variable) })),
+    ...ifGiven(settingKeys.publicUrl.variable, (value, variable) => ({ publicUrl: readHttpUrl(value, variable) })),
     scopeUrls: scopeUrls(env, fileScopes),
   };
 }
 
-/** A JSON array, or, as PATH is written, texts with colons between them; the first form takes any text. */
-function splitList(value: string, variable: string): unknown {
-  if (!value.trimStart().startsWith("[")) return value.split(delimiter);
+/** A JSON array, which takes any text, or texts with `separator` between them: by default a colon, as PATH is written. */
+function splitList(value: string, variable: string, separator: string = delimiter): unknown {
+  if (!value.trimStart().startsWith("[")) return value.split(separator).map((part) => part.trim());
   try {
     return JSON.parse(value);
   } catch {
-    throw settingError(variable, value, "is no JSON array", 'write ["/one", "/two"], or /one:/two');
+    throw settingError(variable, value, "is no JSON array", `write ["one", "two"], or one${separator}two`);
   }
 }
 

@@ -29,6 +29,11 @@ export async function loadSettings(environment: Environment, systemFile: string 
     databaseUrl: given.databaseUrl ?? null,
     scopes: scopesOf(given, configFile === null ? home : dirname(configFile.path)),
     archiveDirectory: given.archiveDirectory ?? join(home, "backups"),
+    notification: {
+      allowPrivateAddresses: given.allowPrivateAddresses ?? [],
+      allowCommand: given.allowCommand ?? false,
+      publicUrl: given.publicUrl ?? null,
+    },
     protectsOnlyItself: given.scopeUrls?.["db"] === undefined && given.filesPaths === undefined,
   };
 }

@@ -10,6 +10,12 @@ export const settingKeys = {
   filesPaths: { key: "scopes.files.paths", variable: "BACKUP_AWARENESS_SCOPES_FILES_PATHS" },
   filesExclude: { key: "scopes.files.exclude", variable: "BACKUP_AWARENESS_SCOPES_FILES_EXCLUDE" },
   archiveDirectory: { key: "archive.directory", variable: "BACKUP_AWARENESS_ARCHIVE_DIRECTORY" },
+  allowPrivateAddresses: {
+    key: "notification.allow_private_addresses",
+    variable: "BACKUP_AWARENESS_NOTIFICATION_ALLOW_PRIVATE_ADDRESSES",
+  },
+  allowCommand: { key: "notification.allow_command", variable: "BACKUP_AWARENESS_NOTIFICATION_ALLOW_COMMAND" },
+  publicUrl: { key: "notification.public_url", variable: "BACKUP_AWARENESS_NOTIFICATION_PUBLIC_URL" },
 } as const satisfies Record<string, { key: string | null; variable: string }>;
 
 /** What one source, a file or the environment, says. Absent: it says nothing of it. */
@@ -22,4 +28,7 @@ export type GivenSettings = {
   readonly filesPaths?: readonly string[];
   readonly filesExclude?: readonly string[];
   readonly archiveDirectory?: string;
+  readonly allowPrivateAddresses?: readonly string[];
+  readonly allowCommand?: boolean;
+  readonly publicUrl?: string;
 };

@@ -1,4 +1,4 @@
-import { isIP } from "node:net";
+import { isIP, isIPv6 } from "node:net";
 import { isAbsolute, normalize } from "node:path";
 import { BackupAwarenessError } from "../contract/errors.ts";
 import { faultOfDatabaseUrl, redactDatabaseUrl } from "./database-url.ts";
@@ -95,6 +95,40 @@ export function readPatterns(value: unknown, where: string): string[] {
   return readList(value, where, '["*.tmp", "cache"]').map((pattern, index) =>
     readText(pattern, `${where}[${index}]`, 'a pattern, such as "*.tmp"'),
   );
+}
+
+/** Networks by address and prefix: 10.0.0.0/8, fd00::/8; an address alone is a network of one. */
+export function readNetworks(value: unknown, where: string): string[] {
+  const hint = 'a network, such as "10.0.0.0/8" or "192.168.1.25/32"';
+  return readList(value, where, '["10.0.0.0/8", "192.168.1.25/32"]').map((network, index) => {
+    const text = readText(network, `${where}[${index}]`, hint);
+    const [address = "", bits = isIPv6(text) ? "128" : "32", ...more] = text.split("/");
+    const longest = isIPv6(address) ? 128 : 32;
+    if (isIP(address) === 0 || !/^\d{1,3}$/.test(bits) || Number(bits) > longest || more.length > 0)
+      throw settingError(`${where}[${index}]`, text, "is no network", hint);
+    return `${address}/${bits}`;
+  });
+}
+
+/** true or false; in a variable as text. */
+export function readFlag(value: unknown, where: string): boolean {
+  if (typeof value === "boolean") return value;
+  if (value === "true" || value === "false") return value === "true";
+  throw settingError(where, value, "is neither true nor false", "true or false, without quotes");
+}
+
+export function readHttpUrl(value: unknown, where: string): string {
+  const hint = 'an address such as "https://backup.example.com"';
+  const text = readText(value, where, hint);
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (
+    url === null ||
+    (url.protocol !== "https:" && url.protocol !== "http:") ||
+    url.username !== "" ||
+    url.password !== ""
+  )
+    throw settingError(where, text, "is no http or https URL", hint);
+  return text;
 }
 
 function readList(value: unknown, where: string, example: string): unknown[] {

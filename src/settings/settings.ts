@@ -12,8 +12,18 @@ export type Settings = {
   /** What engine-backup can back up. `db` and `files` are always there, by their defaults. */
   readonly scopes: ReadonlyMap<string, ScopeSettings>;
   readonly archiveDirectory: string;
+  readonly notification: NotificationSettings;
   /** Neither scopes.db.url nor scopes.files.paths is set, so that a backup covers Backup Awareness itself and nothing else. */
   readonly protectsOnlyItself: boolean;
+};
+
+export type NotificationSettings = {
+  /** Networks, such as 10.0.0.0/8, that channels may connect to although they are private. */
+  readonly allowPrivateAddresses: readonly string[];
+  /** Whether a channel may run a local command. */
+  readonly allowCommand: boolean;
+  /** The web console's address as its users know it, for links; null: none is set. */
+  readonly publicUrl: string | null;
 };
 
 export type ScopeSettings =

@@ -4,8 +4,11 @@ import type { GivenSettings } from "./setting-keys.ts";
 import {
   readAbsolutePath,
   readDatabaseUrl,
+  readFlag,
   readFqdn,
+  readHttpUrl,
   readListen,
+  readNetworks,
   readPaths,
   readPatterns,
   settingError,
@@ -15,7 +18,7 @@ type Table = Readonly<Record<string, unknown>>;
 
 /** What a parsed config.toml says; `file` is its path, for errors. Throws SETTINGS_INVALID; an unknown key is an error. */
 export function tomlSettings(parsed: unknown, file: string): GivenSettings {
-  const root = readTable(parsed, file, "", ["fqdn", "listen", "database", "scopes", "archive"]);
+  const root = readTable(parsed, file, "", ["fqdn", "listen", "database", "scopes", "archive", "notification"]);
   const database = readTable(root["database"] ?? {}, file, "database", ["url"]);
   const archive = readTable(root["archive"] ?? {}, file, "archive", ["directory"]);
   return {
@@ -26,6 +29,7 @@ export function tomlSettings(parsed: unknown, file: string): GivenSettings {
       archiveDirectory: readAbsolutePath(value, `${file}: archive.directory`),
     })),
     ...scopeSettings(root["scopes"] ?? {}, file),
+    ...notificationSettings(root["notification"] ?? {}, file),
   };
 }
 
@@ -55,6 +59,19 @@ function scopeSettings(value: unknown, file: string): GivenSettings {
     ...ifGiven(files["exclude"], (patterns) => ({
       filesExclude: readPatterns(patterns, `${file}: scopes.files.exclude`),
     })),
+  };
+}
+
+function notificationSettings(value: unknown, file: string): GivenSettings {
+  const known = ["allow_private_addresses", "allow_command", "public_url"];
+  const notification = readTable(value, file, "notification", known);
+  const where = (key: string): string => `${file}: notification.${key}`;
+  return {
+    ...ifGiven(notification["allow_private_addresses"], (networks) => ({
+      allowPrivateAddresses: readNetworks(networks, where("allow_private_addresses")),
+    })),
+    ...ifGiven(notification["allow_command"], (flag) => ({ allowCommand: readFlag(flag, where("allow_command")) })),
+    ...ifGiven(notification["public_url"], (url) => ({ publicUrl: readHttpUrl(url, where("public_url")) })),
   };
 }
 

@@ -72,6 +72,7 @@ export async function backupBench(
     scopes,
     archiveDirectory,
     protectsOnlyItself: false,
+    notification: { allowPrivateAddresses: [], allowCommand: false, publicUrl: null },
   };
   const reports: Report[] = [];
   const logLines: string[] = [];

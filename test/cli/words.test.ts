@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { tellActor } from "../../src/cli/actor.ts";
 import { humanSize } from "../../src/contract/human-size.ts";
 import { parseMoment } from "../../src/cli/parse-moment.ts";
-import { firstLine, printable } from "../../src/cli/printable.ts";
+import { firstLine, printable } from "../../src/contract/printable.ts";
 import { collectRequireSpecs, formatRequireSpec, parseRequireSpec } from "../../src/cli/require-spec.ts";
 
 import { tellAge, tellMomentAndAge } from "../../src/contract/tell-time.ts";

@@ -66,6 +66,7 @@ describe("where nothing is set", () => {
         ["files", { kind: "files", paths: ["/home/ann/.local/state/backup-awareness"], exclude: [] }],
       ]),
       archiveDirectory: "/home/ann/.local/state/backup-awareness/backups",
+      notification: { allowPrivateAddresses: [], allowCommand: false, publicUrl: null },
       protectsOnlyItself: true,
     });
   });
@@ -171,7 +172,7 @@ describe("an unknown key", () => {
     ["[databse]\nurl = 'x'", '"databse"', 'did you mean "database"?'],
     ["[scopes.files]\npath = ['/x']", '"scopes.files.path"', 'did you mean "scopes.files.paths"?'],
     ["[scopes.db]\npaths = ['/x']", '"scopes.db.paths"', "known here: url"],
-    ["colour = 'red'", '"colour"', "known here: fqdn, listen, database, scopes, archive"],
+    ["colour = 'red'", '"colour"', "known here: fqdn, listen, database, scopes, archive, notification"],
   ] as const) {
     test(`is named: ${JSON.stringify(toml)}`, async () => {
       const fault = await faultOf(loadToml(toml));

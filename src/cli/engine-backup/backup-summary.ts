@@ -3,7 +3,7 @@ import { humanDuration, humanSize } from "../../contract/human-size.ts";
 import { describeProof } from "../../backup/report-message.ts";
 import type { Settings } from "../../settings/settings.ts";
 import type { Output } from "../command-context.ts";
-import { indented, printable } from "../printable.ts";
+import { indented, printable } from "../../contract/printable.ts";
 
 /** What engine-backup says at its end: what was backed up, where it is, how far it is proven, and what an administrator should know. */
 export function renderSummary(
