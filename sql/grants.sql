@@ -27,7 +27,9 @@ grant execute on function
   begin_delivery(bigint, bigint, timestamptz), finish_delivery(bigint, text, text, interval, text, timestamptz),
   begin_test_delivery(text, timestamptz), wake_channels(timestamptz), withdraw_notifications(),
   remove_old_notifications(integer),
-  engine_status(varchar[], timestamptz), policy(), alert_message(text, varchar, varchar, policy_in_force)
+  create_token(text, text, varchar, text, bytea, timestamptz, text, timestamptz), revoke_token(bigint, text, timestamptz),
+  use_token(bytea, text, timestamptz),
+  engine_status(varchar[], timestamptz), name_parts(varchar), policy(), alert_message(text, varchar, varchar, policy_in_force)
 to backup_awareness;
 
 -- The job queue is the owner's, since its procedures call it: nobody else may replace what they call. Its tables let only

@@ -2,7 +2,8 @@
 --   since      since when it is in that state
 --   stale_at   when it goes, or went, stale; null without a full backup
 create or replace function engine_status(v_fqdns varchar[], v_now timestamptz default clock_timestamp())
-returns table (fqdn varchar, state text, since timestamptz, full_backup_at timestamptz, stale_at timestamptz, required_scopes text[], required_period_days integer[])
+returns table (fqdn varchar, state text, since timestamptz, full_backup_at timestamptz, stale_at timestamptz, required_scopes text[], required_period_days integer[],
+               has_own_scopes boolean)
 language sql stable security definer set search_path = backup_awareness, pg_temp set jit = off as $$
   select e.fqdn, d.state,
          case d.state
@@ -17,7 +18,8 @@ language sql stable security definer set search_path = backup_awareness, pg_temp
            else p.full_scopes end,
          case when e.has_own_scopes
            then array(select r.alert_period_days from engine_required_scope r where r.fqdn = e.fqdn order by r.scope)
-           else array_fill(null::integer, array[cardinality(p.full_scopes)]) end
+           else array_fill(null::integer, array[cardinality(p.full_scopes)]) end,
+         e.has_own_scopes
   from policy() p
   cross join engine e
   cross join lateral (select backup_awareness.stale_at(e.default_oldest_at, e.own_stale_at, p.alert_period) as stale_at) t

@@ -15,6 +15,7 @@ import { addRunCommand } from "./run.ts";
 import { addServiceCommand } from "./service.ts";
 import { addStartCommand } from "./start.ts";
 import { addStatusCommand } from "./status.ts";
+import { addTokenCommand } from "./token.ts";
 
 type AddCommand = (program: Command, context: CommandContext) => void;
 
@@ -31,6 +32,7 @@ const commands: readonly AddCommand[] = [
   addMaintenanceCommand,
   addNotificationsCommand,
   addDeliveriesCommand,
+  addTokenCommand,
   addDatabaseCommand,
   addRunCommand,
   addDoctorCommand,

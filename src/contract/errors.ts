@@ -40,6 +40,14 @@ export const errorCatalogue = {
   MAINTENANCE_UNKNOWN: { httpStatus: 404, exitCode: 1, meaning: "no maintenance window has that number" },
   MAINTENANCE_INVALID: { httpStatus: 422, exitCode: 1, meaning: "a maintenance window that cannot be used" },
   SECRETS_UNREADABLE: { httpStatus: 500, exitCode: 1, meaning: "the key of the channels' secrets is missing, or is another one" },
+  TOKEN_UNKNOWN: { httpStatus: 404, exitCode: 1, meaning: "no token has that number" },
+  TOKEN_INVALID: { httpStatus: 422, exitCode: 1, meaning: "a token's name, kind, engine or expiry cannot be used" },
+  REQUEST_INVALID: { httpStatus: 400, exitCode: 1, meaning: "a request that is not as the API's description says" },
+  REQUEST_TOO_LARGE: { httpStatus: 413, exitCode: 1, meaning: "a request's body is larger than the server takes" },
+  MEDIA_TYPE_UNSUPPORTED: { httpStatus: 415, exitCode: 1, meaning: "a request's body is no application/json" },
+  NOT_FOUND: { httpStatus: 404, exitCode: 1, meaning: "nothing is at that path" },
+  NOT_SIGNED_IN: { httpStatus: 401, exitCode: 1, meaning: "the request bears no session or token that is valid" },
+  NOT_ALLOWED: { httpStatus: 403, exitCode: 1, meaning: "the user or token may not do this" },
   INTERNAL: { httpStatus: 500, exitCode: 1, meaning: "an error nobody foresaw" },
 } as const satisfies Record<string, { httpStatus: number; exitCode: number; meaning: string }>;
 
@@ -50,12 +58,19 @@ export class BackupAwarenessError extends Error {
   readonly code: ErrorCode;
   /** What to do about it, in one sentence; printed after `hint:`. */
   readonly hint: string | null;
+  /** When it makes sense to try again; null: nothing is known of that. */
+  readonly retryAfterSeconds: number | null;
 
-  constructor(code: ErrorCode, message: string, options: { readonly hint?: string; readonly cause?: unknown } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { readonly hint?: string; readonly cause?: unknown; readonly retryAfterSeconds?: number } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "BackupAwarenessError";
     this.code = code;
     this.hint = options.hint ?? null;
+    this.retryAfterSeconds = options.retryAfterSeconds ?? null;
   }
 
   get exitCode(): number {

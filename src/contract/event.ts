@@ -31,6 +31,8 @@ export const eventTypes = {
   NOTIFICATION_RULE_REMOVED: { code: 9156, severity: "normal" },
   MAINTENANCE_WINDOW_ADDED: { code: 9157, severity: "normal" },
   MAINTENANCE_WINDOW_REMOVED: { code: 9158, severity: "normal" },
+  TOKEN_CREATED: { code: 9137, severity: "normal" },
+  TOKEN_REVOKED: { code: 9138, severity: "normal" },
 } as const satisfies Record<string, { code: number; severity: Severity }>;
 
 export type EventType = keyof typeof eventTypes;

@@ -13,6 +13,7 @@ export type Alert = {
   readonly clearedAt: Date | null;
   readonly dismissedAt: Date | null;
   readonly dismissedBy: string | null;
+  readonly dismissalNote: string | null;
   /** What it says now; null once it is cleared. */
   readonly message: string | null;
 };
@@ -35,9 +36,10 @@ export async function readAlerts(pool: Pool, filter: AlertFilter = {}): Promise<
       cleared_at: Date | null;
       dismissed_at: Date | null;
       dismissed_by: string | null;
+      dismissal_note: string | null;
       message: string | null;
     }>(
-      `select id, fqdn, scope, type, raised_at, cleared_at, dismissed_at, dismissed_by,
+      `select id, fqdn, scope, type, raised_at, cleared_at, dismissed_at, dismissed_by, dismissal_note,
               case when cleared_at is null then backup_awareness.alert_message(type, fqdn, scope) end as message
        from backup_awareness.alert
        where case when $1::bigint[] is null then cleared_at is null else id = any ($1) end
@@ -54,6 +56,7 @@ export async function readAlerts(pool: Pool, filter: AlertFilter = {}): Promise<
       clearedAt: row.cleared_at,
       dismissedAt: row.dismissed_at,
       dismissedBy: row.dismissed_by,
+      dismissalNote: row.dismissal_note,
       message: row.message,
     }));
   });

@@ -1,4 +1,5 @@
 import type { Pool } from "pg";
+import { BackupAwarenessError } from "../contract/errors.ts";
 import type { EngineState, ScopeStatus } from "../contract/state.ts";
 import { callProcedure } from "./procedure-errors.ts";
 
@@ -62,6 +63,8 @@ export type EngineRow = {
   readonly fullBackupAt: Date | null;
   readonly staleAt: Date | null;
   readonly required: readonly RequiredScope[];
+  /** False: what is required is the option BackupFullScopes. */
+  readonly hasOwnScopes: boolean;
 };
 
 /** The states of these engines, or of all, by name. */
@@ -75,6 +78,7 @@ export async function readEngines(pool: Pool, fqdns: readonly string[] | null): 
       stale_at: Date | null;
       required_scopes: string[];
       required_period_days: (number | null)[];
+      has_own_scopes: boolean;
     }>("select * from backup_awareness.engine_status($1)", [fqdns?.map((fqdn) => fqdn.toLowerCase()) ?? null]);
     return rows.map((row) => ({
       fqdn: row.fqdn,
@@ -83,7 +87,22 @@ export async function readEngines(pool: Pool, fqdns: readonly string[] | null): 
       fullBackupAt: row.full_backup_at,
       staleAt: row.stale_at,
       required: row.required_scopes.map((scope, i) => ({ scope, periodDays: row.required_period_days[i] ?? null })),
+      hasOwnScopes: row.has_own_scopes,
     }));
+  });
+}
+
+/** Since when an engine is watched. @throws ENGINE_UNKNOWN */
+export async function readWatchedSince(pool: Pool, fqdn: string): Promise<Date> {
+  return callProcedure("ENGINE_INVALID", async () => {
+    const { rows } = await pool.query<{ added_at: Date }>(
+      "select added_at from backup_awareness.engine where fqdn = $1",
+      [fqdn.toLowerCase()],
+    );
+    const row = rows[0];
+    if (row === undefined)
+      throw new BackupAwarenessError("ENGINE_UNKNOWN", `there is no engine ${JSON.stringify(fqdn)}`);
+    return row.added_at;
   });
 }
 

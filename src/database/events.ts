@@ -13,6 +13,8 @@ export type Event = {
   readonly scope: string | null;
   readonly message: string;
   readonly actor: string | null;
+  /** The alert that it raised, cleared or dismissed. */
+  readonly alertId: number | null;
 };
 
 export type EventFilter = {
@@ -36,18 +38,8 @@ export type EventFilter = {
  */
 export async function readEvents(pool: Pool, filter: EventFilter, limit: number): Promise<readonly Event[]> {
   return callProcedure("USAGE", async () => {
-    const { rows } = await pool.query<{
-      id: string;
-      log_time: Date;
-      log_type: number;
-      log_type_name: EventType;
-      severity: number;
-      message: string;
-      fqdn: string | null;
-      scope: string | null;
-      actor: string | null;
-    }>(
-      `select id, log_time, log_type, log_type_name, severity, message, fqdn, scope, actor
+    const { rows } = await pool.query<EventRow>(
+      `select id, log_time, log_type, log_type_name, severity, message, fqdn, scope, actor, alert_id
        from backup_awareness.audit_log
        where ($1::integer[] is null or log_type = any ($1))
          and ($2::integer is null or severity >= $2)
@@ -72,18 +64,37 @@ export async function readEvents(pool: Pool, filter: EventFilter, limit: number)
         limit,
       ],
     );
-    return rows.reverse().map((row) => ({
-      id: Number(row.id),
-      logTime: row.log_time,
-      type: row.log_type_name,
-      code: row.log_type,
-      severity: severityOf(row.severity),
-      fqdn: row.fqdn,
-      scope: row.scope,
-      message: row.message,
-      actor: row.actor,
-    }));
+    return rows.reverse().map(eventOfRow);
   });
+}
+
+/** A row of audit_log, as pg gives it. */
+export type EventRow = {
+  readonly id: string;
+  readonly log_time: Date;
+  readonly log_type: number;
+  readonly log_type_name: EventType;
+  readonly severity: number;
+  readonly message: string;
+  readonly fqdn: string | null;
+  readonly scope: string | null;
+  readonly actor: string | null;
+  readonly alert_id: string | null;
+};
+
+export function eventOfRow(row: EventRow): Event {
+  return {
+    id: Number(row.id),
+    logTime: row.log_time,
+    type: row.log_type_name,
+    code: row.log_type,
+    severity: severityOf(row.severity),
+    fqdn: row.fqdn,
+    scope: row.scope,
+    message: row.message,
+    actor: row.actor,
+    alertId: row.alert_id === null ? null : Number(row.alert_id),
+  };
 }
 
 function severityOf(number: number): Severity {

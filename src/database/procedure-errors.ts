@@ -9,6 +9,7 @@ const ownStates: Readonly<Record<string, ErrorCode>> = {
   BA052: "CHANNEL_INVALID",
   BA053: "RULE_UNKNOWN",
   BA054: "MAINTENANCE_UNKNOWN",
+  BA041: "TOKEN_UNKNOWN",
 };
 
 const unreachableCodes = new Set([

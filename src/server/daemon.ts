@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { PoolClient } from "pg";
+import type { Pool, PoolClient } from "pg";
 import type { Logger } from "pino";
 import { freeDeadJobs, freeDeadJobsTiming } from "../awareness/free-dead-jobs.ts";
 import { type Health, judgeHealth } from "../awareness/health.ts";
@@ -8,6 +8,7 @@ import { keepReplayingReports, replayReports } from "../awareness/replay-reports
 import { type JobRunner, runJobs } from "../awareness/run-jobs.ts";
 import { awarenessTasks } from "../awareness/tasks.ts";
 import { type DatabaseWatch, reasonOf, watchDatabase, watchTiming, withTimeout } from "../awareness/watch-database.ts";
+import { BackupAwarenessError } from "../contract/errors.ts";
 import { readCheckRecord } from "../database/check.ts";
 import { wakeChannels } from "../database/deliveries.ts";
 import { acquireDaemonLock } from "../database/daemon-lock.ts";
@@ -41,7 +42,8 @@ export type ReadyDaemon = { readonly database: Database; readonly healthUrl: str
 
 /** Who opened a session, in pg_stat_activity. */
 const applicationName = "backup-awareness daemon";
-const maxConnections = 10;
+/** Of these the API has no more than mostCallsAtOnce. */
+const maxConnections = 18;
 /** How long /health waits for the database's answer. */
 const healthTimeoutMs = 2_000;
 /** How long running jobs may go on once the daemon is to stop: the whole stop takes at most five seconds. */
@@ -77,7 +79,11 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
 async function runWithLock(options: DaemonOptions): Promise<void> {
   const { settings, logger } = options;
   const state: DaemonState = { database: null, watch: null, waitsFor: null, ready: false };
-  const server = buildServer({ logger, readHealth: () => readHealth(state, options.signal) });
+  const server = buildServer({
+    logger,
+    readHealth: () => readHealth(state, options.signal),
+    api: { settings, programVersion: options.programVersion, logger, pool: () => presentPool(state) },
+  });
   try {
     const url = await listen(server, settings.listen);
     logger.info({ url }, `listening on ${url}`);
@@ -129,6 +135,17 @@ type DaemonState = {
   waitsFor: string | null;
   ready: boolean;
 };
+
+/** The database's pool, where the database is not known to be away. @throws DATABASE_UNREACHABLE */
+function presentPool(state: DaemonState): Pool {
+  const reason = state.watch?.away()?.reason ?? state.waitsFor;
+  if (state.database !== null && reason === null) return state.database.pool;
+  throw new BackupAwarenessError(
+    "DATABASE_UNREACHABLE",
+    reason === null ? "the database is not open yet" : `the database does not answer: ${reason}`,
+    { hint: "it is tried again until it answers" },
+  );
+}
 
 async function readHealth(state: DaemonState, signal: AbortSignal): Promise<Health> {
   const phase = signal.aborted ? "stopping" : state.ready || state.waitsFor !== null ? "running" : "starting";

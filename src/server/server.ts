@@ -1,37 +1,61 @@
-import { fastify, type FastifyInstance } from "fastify";
+import { fastify, type FastifyInstance, type FastifyReply } from "fastify";
 import type { Logger } from "pino";
 import type { Health } from "../awareness/health.ts";
+import { problemContentType } from "../contract/api/problem.ts";
 import { BackupAwarenessError } from "../contract/errors.ts";
 import type { Settings } from "../settings/settings.ts";
+import { allHandlers } from "./api/all-handlers.ts";
+import type { ApiContext } from "./api/handlers.ts";
+import { problemOf } from "./api/problems.ts";
+import { registerApi } from "./api/register-api.ts";
 import { addHealthRoute } from "./routes/health.ts";
 
 /** What the routes need. */
 export type ServerOptions = {
   readonly logger: Logger;
   readonly readHealth: () => Promise<Health>;
+  readonly api: ApiContext;
 };
 
 /** How long a client may take to send its request. */
 const requestTimeoutMs = 30_000;
+/** A thousand reports with some output each. Bytes. */
+const longestBody = 8 * 1024 * 1024;
+/** A name of 255 characters, each in UTF-8 and percent-encoded. */
+const longestParameter = 255 * 12;
 
 /** The HTTP server with all its routes, not listening yet; a test injects requests. Every answer is JSON. */
 export function buildServer(options: ServerOptions): FastifyInstance {
-  const server = fastify({ logger: false, forceCloseConnections: true, requestTimeout: requestTimeoutMs });
+  const server = fastify({
+    logger: false,
+    forceCloseConnections: true,
+    requestTimeout: requestTimeoutMs,
+    bodyLimit: longestBody,
+    routerOptions: { maxParamLength: longestParameter },
+  });
+  const sendProblem = (reply: FastifyReply, error: unknown) => {
+    const problem = problemOf(error);
+    if (problem.retry_after_seconds !== undefined) reply.header("retry-after", problem.retry_after_seconds);
+    if (problem.status === 401) reply.header("www-authenticate", "Bearer");
+    return reply
+      .code(problem.status)
+      .header("cache-control", "no-store")
+      .type(problemContentType)
+      .serializer(JSON.stringify)
+      .send(problem);
+  };
   server.setNotFoundHandler((request, reply) =>
-    reply.code(404).send({ code: "NOT_FOUND", message: `there is no ${request.method} ${pathOf(request.url)}` }),
+    sendProblem(
+      reply,
+      new BackupAwarenessError("NOT_FOUND", `there is no ${request.method} ${pathOf(request.url).slice(0, 200)}`),
+    ),
   );
   server.setErrorHandler((error, request, reply) => {
-    if (error instanceof BackupAwarenessError) {
-      return reply.code(error.httpStatus).send({ code: error.code, message: error.message, hint: error.hint });
-    }
-    const status = statusOf(error);
-    if (status < 500)
-      return reply
-        .code(status)
-        .send({ code: "USAGE", message: error instanceof Error ? error.message : "bad request" });
-    options.logger.error({ err: error, method: request.method, path: pathOf(request.url) }, "a request failed");
-    return reply.code(500).send({ code: "INTERNAL", message: "an error nobody foresaw; the daemon's log tells more" });
+    if (problemOf(error).code === "INTERNAL")
+      options.logger.error({ err: error, method: request.method, path: pathOf(request.url) }, "a request failed");
+    return sendProblem(reply, error);
   });
+  registerApi(server, options.api, allHandlers(options.api));
   addHealthRoute(server, options.readHealth);
   return server;
 }
@@ -80,9 +104,4 @@ function hostOf(address: string): string {
 /** Without the query, in which a secret may stand. */
 function pathOf(url: string): string {
   return url.split("?", 1)[0] ?? "/";
-}
-
-function statusOf(error: unknown): number {
-  const status = error instanceof Error && "statusCode" in error ? error.statusCode : undefined;
-  return typeof status === "number" ? status : 500;
 }

@@ -9,7 +9,15 @@ const logger = pino({ level: "silent" });
 const ok: Health = { status: "ok", reasons: [], enabled: true, checked_at: null, next_check_at: null };
 
 function serverWith(health: Health) {
-  return buildServer({ logger, readHealth: () => Promise.resolve(health) });
+  const pool = (): never => {
+    throw new BackupAwarenessError("DATABASE_UNREACHABLE", "the database does not answer: it was not started");
+  };
+  const settings = { fqdn: "host.example.com", protectsOnlyItself: true };
+  return buildServer({
+    logger,
+    readHealth: () => Promise.resolve(health),
+    api: { pool, settings, programVersion: "0.1.0", logger },
+  });
 }
 
 test("GET /health answers 200 and is not to be cached", async () => {
@@ -34,7 +42,23 @@ test("HEAD /health answers the same without a body", async () => {
 test("what is not there is a 404 in JSON, which repeats no query", async () => {
   const answer = await serverWith(ok).inject("/nothing?token=secret");
   assert.equal(answer.statusCode, 404);
-  assert.deepEqual(answer.json(), { code: "NOT_FOUND", message: "there is no GET /nothing" });
+  assert.equal(answer.headers["content-type"], "application/problem+json");
+  assert.deepEqual(answer.json(), {
+    type: "urn:backup-awareness:error:NOT_FOUND",
+    title: "nothing is at that path",
+    status: 404,
+    detail: "there is no GET /nothing",
+    code: "NOT_FOUND",
+    hint: null,
+  });
+});
+
+test("a database that is away is 503 and a time to ask again", async () => {
+  const headers = { authorization: "Bearer some-token" };
+  const answer = await serverWith(ok).inject({ url: "/api/v1/summary", headers });
+  assert.equal(answer.statusCode, 503);
+  assert.equal(answer.json<{ code: string }>().code, "DATABASE_UNREACHABLE");
+  assert.equal(answer.headers["retry-after"], "5");
 });
 
 test("an address that is taken is an error that names the setting", async () => {
