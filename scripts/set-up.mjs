@@ -6,7 +6,9 @@
 // - node_modules is what package-lock.json says;
 // - node_modules/.bin/node is a Node that runs this program's TypeScript: the pinned one, or else the machine's;
 // - node_modules/.bin holds the commands, so that they run by name in npm scripts;
-// - for `test`: psql and pg_dump are on the machine. For `start` they are only asked for, since the daemon runs without.
+// - for `test`: psql and pg_dump are on the machine. For `start` they are only asked for, since the daemon runs without;
+// - for `test`, on Debian and its kin: the programs of monitoring systems are unpacked below .cache/monitoring. Where they
+//   cannot be had, the tests that ask them are skipped.
 
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -21,6 +23,8 @@ const stampFile = path.join(modules, ".set-up");
 const lockFile = path.join(root, ".cache", "set-up.lock");
 const commands = ["backup-awareness", "engine-backup", "engine-config"];
 const postgresPrograms = ["psql", "pg_dump"];
+const monitoringPrograms = path.join(root, ".cache", "monitoring");
+const monitoringPackages = ["prometheus", "nagios4-core", "icinga2-bin"];
 
 class SetUpError extends Error {
   constructor(message, exitCode = 1) {
@@ -45,6 +49,7 @@ function main(purpose) {
   const wanted = stamp();
   if (!packagesAreSetUp(wanted)) withLock(() => setUpPackages(wanted));
   setUpPostgresPrograms(purpose);
+  if (purpose === "test" && !fs.existsSync(monitoringPrograms)) withLock(setUpMonitoringPrograms);
 }
 
 // ---- packages
@@ -287,6 +292,49 @@ function installWithApt() {
   if (listIfThere("/var/lib/apt/lists").some((name) => /_Packages(\.\w+)?$/.test(name)) && install()) return;
   if (!apt("update")) say(`apt-get update failed; trying with the package lists that are there\n${output}`);
   if (!install()) say(`apt-get install failed\n${output}`);
+}
+
+// ---- the programs of monitoring systems
+
+/**
+ * Downloads the packages and the libraries that they lack, and unpacks them. Nothing is installed: no service begins to run, no user is
+ * made, and no root is needed.
+ */
+function setUpMonitoringPrograms() {
+  if (fs.existsSync(monitoringPrograms)) return; // another set-up did it while this one waited
+  if (!isOnPath("apt-get") || !isOnPath("dpkg-deb")) return;
+  const draft = `${monitoringPrograms}.${process.pid}`;
+  const downloads = path.join(draft, "downloads");
+  fs.mkdirSync(downloads, { recursive: true });
+  const run = (command, words, cwd) =>
+    spawnSync(command, words, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], timeout: 180_000 });
+  try {
+    say(`fetching ${monitoringPackages.join(", ")} for the tests (nothing is installed) …`);
+    const simulate = () => run("apt-get", ["install", "--simulate", "--no-install-recommends", ...monitoringPackages]);
+    let plan = simulate();
+    // A new machine or image has no package lists.
+    if (plan.status !== 0 && process.getuid?.() === 0 && run("apt-get", ["-qq", "update"]).status === 0)
+      plan = simulate();
+    const names = [...(plan.stdout ?? "").matchAll(/^Inst (\S+)/gm)].map(([, name]) => name);
+    const wanted = names.filter(
+      (name) => monitoringPackages.includes(name) || /^(icinga2-common|lib(?!js).*)$/.test(name),
+    );
+    const words = ["-qq", "-o", "APT::Sandbox::User=root", "download", ...new Set([...monitoringPackages, ...wanted])];
+    const fetched = run("apt-get", words, downloads);
+    const unpacked = listIfThere(downloads).every(
+      (file) => run("dpkg-deb", ["-x", path.join(downloads, file), draft]).status === 0,
+    );
+    if (plan.status !== 0 || fetched.status !== 0 || !unpacked) {
+      say(
+        `they could not be had; the tests that ask them are skipped\n${fetched.stderr || plan.stderr || ""}`.trimEnd(),
+      );
+      return;
+    }
+    fs.rmSync(downloads, { recursive: true });
+    fs.renameSync(draft, monitoringPrograms);
+  } finally {
+    fs.rmSync(draft, { recursive: true, force: true });
+  }
 }
 
 function isOnPath(name) {

@@ -32,7 +32,8 @@ export async function runProgram(programName: string, build: (context: CommandCo
 export function tellError(context: Pick<CommandContext, "stderr" | "environment" | "signal">, error: unknown): number {
   const { stderr } = context;
   // Commander has told it already, or printed the help that was asked for.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : usageExitCode;
+  // Its own code for wrong usage is 1; another was set on purpose.
+  if (error instanceof CommanderError) return error.exitCode === 1 ? usageExitCode : error.exitCode;
   const reason: unknown = context.signal.reason;
   // What fails while a command is being ended fails because of that.
   if (reason instanceof Interrupted) return reason.exitCode;

@@ -1,9 +1,8 @@
 import type { Command } from "commander";
+import { demandEngines } from "../awareness/demand-engines.ts";
 import { readStatus } from "../awareness/read-status.ts";
 import { worstFirst } from "../awareness/worst-first.ts";
 import { scopesBesideArchive } from "../backup/beside-archive.ts";
-import { BackupAwarenessError } from "../contract/errors.ts";
-import type { Status } from "../contract/state.ts";
 import type { CommandContext } from "./command-context.ts";
 import { examples } from "./new-program.ts";
 import { printJson } from "./print-json.ts";
@@ -41,22 +40,12 @@ export function addStatusCommand(program: Command, context: CommandContext): voi
 async function readShownStatus(context: CommandContext, fqdns: readonly string[] | null): Promise<ShownStatus> {
   return withDatabase(context, async ({ pool }, settings) => {
     const status = await readStatus(pool, settings.fqdn, fqdns);
-    demandEngines(status, fqdns ?? []);
+    demandEngines(status.engines, fqdns ?? []);
     return {
       ...status,
       protects_only_itself: settings.protectsOnlyItself,
       archive_beside_scopes: await scopesBesideArchive(settings),
       engines: worstFirst(status.engines),
     };
-  });
-}
-
-/** A misspelt name must not look like an engine without trouble. */
-function demandEngines(status: Status, fqdns: readonly string[]): void {
-  const known = new Set(status.engines.map(({ fqdn }) => fqdn));
-  const unknown = fqdns.find((fqdn) => !known.has(fqdn.toLowerCase()));
-  if (unknown === undefined) return;
-  throw new BackupAwarenessError("ENGINE_UNKNOWN", `there is no engine ${JSON.stringify(unknown)}`, {
-    hint: "`backup-awareness engines list` lists them; `engines add` makes one known that has never reported",
   });
 }

@@ -1,5 +1,6 @@
 import type { Pool } from "pg";
 import { callProcedure } from "./procedure-errors.ts";
+import type { Queries } from "./snapshot.ts";
 
 /**
  * Runs the check now: raises and clears what time has turned, and puts the next check into the queue.
@@ -23,6 +24,8 @@ export type CheckRecord = {
   readonly installedAt: Date;
   /** null: never. */
   readonly checkedAt: Date | null;
+  /** How long the last check took; null: never. */
+  readonly checkDurationMs: number | null;
   /** Engines that the last check left out, since an open transaction held them. */
   readonly skippedEngines: number;
   /** null: the feature is disabled. */
@@ -32,17 +35,18 @@ export type CheckRecord = {
 };
 
 /** Reads when the check ran last. */
-export async function readCheckRecord(pool: Pool): Promise<CheckRecord> {
+export async function readCheckRecord(pool: Queries): Promise<CheckRecord> {
   return callProcedure("INTERNAL", async () => {
     const { rows } = await pool.query<{
       own_fqdn: string | null;
       installed_at: Date;
       checked_at: Date | null;
+      check_duration_ms: number | null;
       check_skipped_engines: number;
       period_hours: number | null;
       now: Date;
     }>(
-      `select i.own_fqdn, i.installed_at, i.checked_at, i.check_skipped_engines,
+      `select i.own_fqdn, i.installed_at, i.checked_at, i.check_duration_ms, i.check_skipped_engines,
               case when p.is_enabled then extract(epoch from p.check_period)::integer / 3600 end as period_hours, clock_timestamp() as now
        from backup_awareness.installation i, backup_awareness.policy() p`,
     );
@@ -52,6 +56,7 @@ export async function readCheckRecord(pool: Pool): Promise<CheckRecord> {
       ownFqdn: row.own_fqdn,
       installedAt: row.installed_at,
       checkedAt: row.checked_at,
+      checkDurationMs: row.check_duration_ms,
       skippedEngines: row.check_skipped_engines,
       periodHours: row.period_hours,
       now: row.now,

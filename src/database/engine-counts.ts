@@ -1,11 +1,12 @@
 import type { Pool } from "pg";
 import type { EngineState } from "../contract/state.ts";
 import { callProcedure } from "./procedure-errors.ts";
+import type { Queries } from "./snapshot.ts";
 
 export type EngineCounts = Readonly<Record<EngineState | "total", number>>;
 
 /** How many engines there are in each state at this moment. */
-export async function countEngines(pool: Pool): Promise<EngineCounts> {
+export async function countEngines(pool: Queries): Promise<EngineCounts> {
   return callProcedure("INTERNAL", async () => {
     const { rows } = await pool.query<{ enabled: boolean; total: string; none: string; stale: string }>(
       `with moment as (

@@ -1,7 +1,7 @@
-import type { Pool } from "pg";
 import type { EngineState } from "../contract/state.ts";
 import { type Cursor, cursorParts, decodeCursor, encodeCursor } from "./keyset.ts";
 import { callProcedure } from "./procedure-errors.ts";
+import type { Queries } from "./snapshot.ts";
 import { SqlValues } from "./sql-values.ts";
 
 export type EngineOrder = "name" | "age" | "state";
@@ -38,7 +38,7 @@ type Row = { readonly fqdn: string; readonly at: string | null };
  * name, then all others by the moment at which they go stale, which has the stale ones first, the longest stale before the others. Every
  * part of an order is the range of an index, so that a page of a million engines costs what a page of a hundred does.
  */
-export async function listEngines(pool: Pool, request: EngineListRequest): Promise<EnginePage> {
+export async function listEngines(pool: Queries, request: EngineListRequest): Promise<EnginePage> {
   return callProcedure("REQUEST_INVALID", async () => {
     const { rows: moments } = await pool.query<Moment>(
       `select p.is_enabled, p.alert_period::text as alert_period, n.now::text as now, (n.now - p.alert_period)::text as oldest_fresh

@@ -1,5 +1,5 @@
-import type { Pool } from "pg";
 import { callProcedure } from "./procedure-errors.ts";
+import type { Queries } from "./snapshot.ts";
 
 /** What is known of one scope of one engine, with the last success's figures. Times are effective. */
 export type ScopeRow = {
@@ -19,7 +19,7 @@ export type ScopeRow = {
 const longestMessage = 2_000;
 
 /** The scopes that these engines have reported, by name. */
-export async function readScopeRows(pool: Pool, fqdns: readonly string[]): Promise<readonly ScopeRow[]> {
+export async function readScopeRows(pool: Queries, fqdns: readonly string[]): Promise<readonly ScopeRow[]> {
   return callProcedure("ENGINE_INVALID", async () => {
     const { rows } = await pool.query<{
       fqdn: string;

@@ -2,6 +2,7 @@ import type { Pool } from "pg";
 import { BackupAwarenessError } from "../contract/errors.ts";
 import type { EngineState, ScopeStatus } from "../contract/state.ts";
 import { callProcedure } from "./procedure-errors.ts";
+import type { Queries } from "./snapshot.ts";
 
 /** A scope that a full backup of an engine must cover. */
 export type RequiredScope = {
@@ -68,7 +69,7 @@ export type EngineRow = {
 };
 
 /** The states of these engines, or of all, by name. */
-export async function readEngines(pool: Pool, fqdns: readonly string[] | null): Promise<readonly EngineRow[]> {
+export async function readEngines(pool: Queries, fqdns: readonly string[] | null): Promise<readonly EngineRow[]> {
   return callProcedure("ENGINE_INVALID", async () => {
     const { rows } = await pool.query<{
       fqdn: string;

@@ -10,6 +10,7 @@ function recordAt(now: string, more: Partial<CheckRecord> = {}): CheckRecord {
     ownFqdn: "a.example.com",
     installedAt: checkedAt,
     checkedAt,
+    checkDurationMs: 1,
     skippedEngines: 0,
     periodHours: 6,
     now: new Date(now),
