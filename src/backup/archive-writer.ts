@@ -119,12 +119,15 @@ export class ArchiveWriter {
     await this.#append(rawFrame(Buffer.alloc(archiveEndBytes)));
     await this.#append(encodeArchiveIndex(this.#members.map(toIndexEntry)));
     await this.#guard(() => this.#file.sync());
+    this.close();
     return this.#offset;
   }
 
-  /** Frees what compresses. Calling twice is safe. */
+  /** Frees what compresses, and its memory. Nothing can be written afterwards. Calling twice is safe. */
   close(): void {
     for (const compressor of this.#compressors.splice(0)) compressor.close();
+    this.#spareFrames.length = 0;
+    this.#frame = Buffer.alloc(0);
   }
 
   #openMember(): OpenMember {
@@ -154,6 +157,7 @@ export class ArchiveWriter {
         member.dataCrc32 = crc32(piece, member.dataCrc32);
         await this.#append(piece);
       }
+      FrameCodec.release(pieces);
     });
     // Whoever awaits it next is told; until then it is no unhandled rejection.
     written.catch(() => undefined);

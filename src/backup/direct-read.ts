@@ -1,6 +1,6 @@
 import { constants, open, type FileHandle } from "node:fs/promises";
 
-const chunkBytes = 4 * 1024 * 1024;
+const chunkBytes = 2 * 1024 * 1024;
 /** What devices demand of a buffer's address: 512 or 4096 bytes. */
 const largestAlignment = 4096;
 const allocatorAlignment = 8;

@@ -4,8 +4,6 @@ import type { DatabaseAccess } from "./database-environment.ts";
 import type { ExcludedTables } from "./references-to-left-out.ts";
 import { describeEnd, runProgram } from "./run-program.ts";
 
-/** The first bytes of pg_dump's custom format. */
-
 export type DumpRequest = {
   /** The pg_dump that fits the server. */
   readonly program: string;
@@ -42,7 +40,7 @@ export async function dumpDatabase(request: DumpRequest, onData: (data: Buffer) 
   let beginning = Buffer.alloc(0);
   const { program, access, signal, silenceLimitMs, onErrorLine } = request;
   const call = { program, arguments: dumpArguments(request), env: access.env, signal, silenceLimitMs, onErrorLine };
-  const end = await runProgram(call, async (data) => {
+  const end = await runProgram({ ...call, lendsData: true }, async (data) => {
     if (beginning.length < customDumpMagic.length)
       beginning = Buffer.concat([beginning, data.subarray(0, customDumpMagic.length)]);
     await onData(data);

@@ -92,8 +92,8 @@ function packArguments(
 }
 
 /**
- * Packs files as a tar. Returns tar's warnings (a file that changed or vanished while it was read: exit code 1). Throws
- * BACKUP_FAILED, naming the files, where something could not be read.
+ * Packs files as a tar; a piece is valid until the taker's promise resolves. Returns tar's warnings (a file that changed or vanished
+ * while it was read: exit code 1). Throws BACKUP_FAILED, naming the files, where something could not be read.
  */
 export async function packFiles(request: PackRequest, onData: (data: Buffer) => Promise<void>): Promise<string[]> {
   const { tar, signal, silenceLimitMs } = request;
@@ -114,10 +114,8 @@ export async function packFiles(request: PackRequest, onData: (data: Buffer) => 
       if (errors.length < namedFiles) errors.push(said);
     }
   };
-  const end = await runProgram(
-    { program: tar.program, arguments: packArguments(request), env, signal, silenceLimitMs, onErrorLine },
-    onData,
-  );
+  const call = { program: tar.program, arguments: packArguments(request), env, signal, silenceLimitMs, onErrorLine };
+  const end = await runProgram({ ...call, lendsData: true }, onData);
   // GNU tar: 0 all well, 1 some files differ, 2 something failed.
   if (end.exitCode === 0 || (tar.isGnu && end.exitCode === 1)) {
     return warningCount > warnings.length

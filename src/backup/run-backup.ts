@@ -21,7 +21,7 @@ import type { BackupMeans, BackupRequest, BackupResult, ScopeOutcome } from "./b
 import { openForReadBack, type ReadBackWay } from "./direct-read.ts";
 import { formatManifest, type ManifestScope } from "./manifest.ts";
 import { archiveConfig, archiveName, planScopes, type ScopePlan } from "./plan.ts";
-import { readBack } from "./read-back.ts";
+import { readBackFile } from "./read-back-file.ts";
 import type { ExcludedTables } from "./references-to-left-out.ts";
 import { describeFailure, describeSuccess } from "./report-message.ts";
 
@@ -284,24 +284,18 @@ class BackupRun {
 
   /** Reads the file anew and compares it with what this run wrote, and with the archive's own list. */
   async #verify(path: string, ofBytes: number, writer: ArchiveWriter): Promise<ReadBackWay> {
-    const reading = await openForReadBack(path);
-    try {
-      let bytes = 0;
-      const members = await readBack(reading.chunks, (more) => {
-        this.#means.signal.throwIfAborted();
-        bytes += more;
-        this.#means.onProgress({ step: "read back", bytes, ofBytes });
-      });
-      const written = writer.members.slice(0, -1).map(({ name, sha256 }) => `${sha256} ${name}`);
-      const read = members.map(({ name, sha256 }) => `${sha256} ${name}`);
-      if (written.join("\n") !== read.join("\n") || bytes !== ofBytes) {
-        throw new BackupAwarenessError("BACKUP_FAILED", "the archive was read back and is not what was written");
-      }
-      this.#means.log.info(`read back (${reading.way}): ${members.length} checksums verified`);
-      return reading.way;
-    } finally {
-      await reading.close();
+    let bytes = 0;
+    const { members, way } = await readBackFile(path, this.#means.signal, (more) => {
+      bytes += more;
+      this.#means.onProgress({ step: "read back", bytes, ofBytes });
+    });
+    const written = writer.members.slice(0, -1).map(({ name, sha256 }) => `${sha256} ${name}`);
+    const read = members.map(({ name, sha256 }) => `${sha256} ${name}`);
+    if (written.join("\n") !== read.join("\n") || bytes !== ofBytes) {
+      throw new BackupAwarenessError("BACKUP_FAILED", "the archive was read back and is not what was written");
     }
+    this.#means.log.info(`read back (${way}): ${members.length} checksums verified`);
+    return way;
   }
 
   async #copyOut(path: string): Promise<void> {

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { BackupAwarenessError } from "../contract/errors.ts";
+import { openProgramOutput } from "./program-output.ts";
 import { systemErrorText } from "./system-error.ts";
 
 /** How long a program that was asked to end may take before it is killed. */
@@ -17,6 +18,8 @@ export type ProgramCall = {
   /** After so long without a byte the program is ended: every wait has a limit. */
   readonly silenceLimitMs: number;
   readonly onErrorLine: (line: string) => void;
+  /** The taker needs a piece no longer than until its promise resolves, so that its memory is used again. */
+  readonly lendsData?: true;
 };
 
 export type ProgramEnd = {
@@ -33,11 +36,18 @@ export type ProgramEnd = {
  */
 export async function runProgram(call: ProgramCall, onData: (data: Buffer) => Promise<void>): Promise<ProgramEnd> {
   call.signal.throwIfAborted();
+  const output = await openProgramOutput();
+  if (call.signal.aborted) {
+    output.programEnd.destroy();
+    output.close();
+    throw call.signal.reason;
+  }
   const child = spawn(call.program, call.arguments, {
     cwd: "/",
     env: { ...call.env, LC_ALL: "C" },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", output.programEnd, "pipe"],
   });
+  output.programEnd.destroy();
   const tail: string[] = [];
   const errorLines = createInterface({ input: child.stderr, crlfDelay: Infinity });
   errorLines.on("line", (line) => {
@@ -68,7 +78,7 @@ export async function runProgram(call: ProgramCall, onData: (data: Buffer) => Pr
     if (failures.push(error) > 1) return;
     stop.begin();
     // A child of the child may hold the pipe open for ever.
-    child.stdout.destroy();
+    output.close();
     child.stderr.destroy();
   };
   const onAbort = () => {
@@ -77,11 +87,11 @@ export async function runProgram(call: ProgramCall, onData: (data: Buffer) => Pr
   call.signal.addEventListener("abort", onAbort, { once: true });
   const silence = silenceWatch(call, fail);
   try {
-    for await (const data of child.stdout as AsyncIterable<Buffer>) {
+    await output.read(async (data) => {
       silence.pause();
-      await onData(data);
+      await onData(call.lendsData === true ? data : Buffer.from(data));
       silence.resume();
-    }
+    });
   } catch (error) {
     fail(error);
   }

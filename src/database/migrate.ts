@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Logger as WorkerLogger, runMigrations } from "graphile-worker";
 import { Pool, type PoolClient, type PoolConfig } from "pg";
 import { BackupAwarenessError } from "../contract/errors.ts";
 import { eventTypes, severities } from "../contract/event.ts";
@@ -221,6 +220,8 @@ async function migrateJobQueue(client: PoolClient, pool: Pool): Promise<void> {
   queuePool.on("error", () => undefined);
   queuePool.on("connect", (connection) => connection.on("error", () => undefined));
   try {
+    // A third of what a short command would load, and few ever get here.
+    const { Logger: WorkerLogger, runMigrations } = await import("graphile-worker");
     await runMigrations({ pgPool: queuePool, logger: new WorkerLogger(() => () => undefined) });
   } finally {
     await queuePool.end();

@@ -46,7 +46,7 @@ async function pack(packing: Packing): Promise<{ readonly tar: Buffer; readonly 
     signal,
   };
   const warnings = await packFiles({ ...request, onErrorLine: () => undefined }, async (data) => {
-    pieces.push(data);
+    pieces.push(Buffer.from(data));
   });
   return { tar: Buffer.concat(pieces), warnings };
 }
