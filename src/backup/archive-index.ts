@@ -42,16 +42,20 @@ export function encodeArchiveIndex(entries: readonly IndexEntry[]): Buffer {
 }
 
 /**
- * The index of a file of `sizeBytes`; null: it does not end with one. `read` gives so many bytes of the file from a position on. Throws ARCHIVE_DAMAGED where there is one that is
+ * The index of a file of `sizeBytes`; null: it does not end with one. Where one `isExpected`, what is left of it is looked for. `read` gives so many bytes of the file from a position on. Throws ARCHIVE_DAMAGED where there is one that is
  * not what was written.
  */
 export async function readArchiveIndex(
   sizeBytes: number,
+  isExpected: boolean,
   read: (position: number, bytes: number) => Promise<Buffer>,
 ): Promise<ArchiveIndex | null> {
   if (sizeBytes < indexTrailerBytes + skippableHeaderBytes) return null;
   const trailer = await read(sizeBytes - indexTrailerBytes, indexTrailerBytes);
-  if (trailer.toString("latin1", 8) !== mark) return null;
+  if (trailer.toString("latin1", 8) !== mark) {
+    if (isExpected && (await endsWithSkippableFrame(sizeBytes, read))) throw damaged();
+    return null;
+  }
   const jsonBytes = trailer.readUInt32LE(4);
   const offset = sizeBytes - indexTrailerBytes - jsonBytes - skippableHeaderBytes;
   if (jsonBytes > largestIndexBytes || offset < 0) throw damaged();
@@ -60,6 +64,20 @@ export async function readArchiveIndex(
   const json = content.subarray(0, jsonBytes);
   if (crc32(json) !== trailer.readUInt32LE(0) || !skippableFrame(content).equals(frame)) throw damaged();
   return { members: parseEntries(json.toString("utf8"), offset), offset };
+}
+
+/** An index of which only the mark has changed is still where it was: the file is damaged then, and not cut off. */
+async function endsWithSkippableFrame(
+  sizeBytes: number,
+  read: (position: number, bytes: number) => Promise<Buffer>,
+): Promise<boolean> {
+  const length = Math.min(sizeBytes, largestIndexBytes);
+  const end = await read(sizeBytes - length, length);
+  const magic = skippableFrame(Buffer.alloc(0)).subarray(0, 4);
+  for (let at = end.indexOf(magic); at !== -1 && at + skippableHeaderBytes <= length; at = end.indexOf(magic, at + 1)) {
+    if (at + skippableHeaderBytes + end.readUInt32LE(at + 4) === length) return true;
+  }
+  return false;
 }
 
 /** Members lie one after the other, from the file's first byte on. */

@@ -7,13 +7,21 @@ import { FrameCodec } from "./frame-codec.ts";
 import { formatChecksumList } from "./checksum-list.ts";
 import { systemErrorText } from "./system-error.ts";
 import { encodeTarHeader, tarBlockBytes, tarPaddingBytes } from "./tar-header.ts";
-import { rawFrame } from "./zstd-frame.ts";
+import { rawFrame, rawFrameHeader } from "./zstd-frame.ts";
 
 /** How much goes into one frame of its own: frames are compressed side by side, and later decompressed so. */
 export const frameContentBytes = 1024 * 1024;
 /** Frames at work at once. Two cores are kept busy; more would only hold memory. */
 const framesInFlight = 3;
 const archiveEndBytes = 2 * tarBlockBytes;
+
+/** Every member's header has a frame of this size. */
+export const headerFrameBytes = rawFrameHeader(tarBlockBytes).length + tarBlockBytes;
+
+/** What follows the last member: the zeros that end a tar. */
+export function archiveEndFrame(): Buffer {
+  return rawFrame(Buffer.alloc(archiveEndBytes));
+}
 
 export const checksumMember = "./sha256sum";
 
@@ -116,7 +124,7 @@ export class ArchiveWriter {
   /** Adds the checksums of all members, the archive's end and the index, and waits until the device has it all. Returns the archive's size. */
   async finish(modifiedAt: Date): Promise<number> {
     await this.addMember(checksumMember, formatChecksumList(this.#members), modifiedAt);
-    await this.#append(rawFrame(Buffer.alloc(archiveEndBytes)));
+    await this.#append(archiveEndFrame());
     await this.#append(encodeArchiveIndex(this.#members.map(toIndexEntry)));
     await this.#guard(() => this.#file.sync());
     this.close();

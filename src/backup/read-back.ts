@@ -5,7 +5,7 @@ import { decompressOwnFrames } from "./archive-reader/own-frames.ts";
 import { readSmallMember } from "./archive-reader/small-member.ts";
 import { readTar } from "./archive-reader/tar-reader.ts";
 import { checksumMember } from "./archive-writer.ts";
-import { parseChecksumList, type MemberChecksum } from "./checksum-list.ts";
+import { checksumProblems, parseChecksumList, type MemberChecksum } from "./checksum-list.ts";
 
 export type ReadMember = MemberChecksum & { readonly sizeBytes: number };
 
@@ -20,11 +20,13 @@ export async function readBack(
   try {
     const { members, list } = await readChecksums(counted(chunks, onBytes));
     if (list === null) throw damaged(`it has no ${checksumMember}`);
-    compareChecksums(members, parseChecksumList(list));
+    const digests = members.map(({ name, sha256 }) => ({ name, digest: sha256 }));
+    const [problem] = checksumProblems(digests, parseChecksumList(list));
+    if (problem !== undefined) throw problem;
     return members;
   } catch (error) {
     if (error instanceof BackupAwarenessError && error.code.startsWith("ARCHIVE_"))
-      throw damaged(error.message.replace(/^the archive is [a-z ]+: /, ""));
+      throw damaged(error.message.replace(/^the archive [a-z ]+: /, ""));
     throw error;
   }
 }
@@ -54,17 +56,6 @@ async function* counted(chunks: AsyncIterable<Buffer>, onBytes: (bytes: number) 
     onBytes(chunk.length);
     yield chunk;
   }
-}
-
-function compareChecksums(members: readonly MemberChecksum[], list: readonly MemberChecksum[]): void {
-  const listed = new Map(list.map(({ name, sha256 }) => [name, sha256]));
-  for (const { name, sha256 } of members) {
-    const expected = listed.get(name);
-    if (expected === undefined) throw damaged(`its list of checksums does not name ${name}`);
-    if (expected !== sha256) throw damaged(`${name} has not the checksum that was written (${expected}) but ${sha256}`);
-    listed.delete(name);
-  }
-  for (const name of listed.keys()) throw damaged(`${name} is missing`);
 }
 
 function damaged(what: string): BackupAwarenessError {

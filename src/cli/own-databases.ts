@@ -4,6 +4,7 @@ import type { RunLog } from "../backup/run-log.ts";
 import { BackupAwarenessError } from "../contract/errors.ts";
 import { optionDefinitions, type OptionName } from "../contract/option.ts";
 import type { Report } from "../contract/report.ts";
+import { type ArchiveEventType, logArchiveEvent } from "../database/archive-events.ts";
 import type { Database } from "../database/database.ts";
 import { openDatabase } from "../database/open-database.ts";
 import { openMigratedDatabase } from "../database/open-migrated-database.ts";
@@ -97,6 +98,16 @@ export class OwnDatabases {
         `warning: reports are kept in "${this.#spoolDirectory}" until the database takes them: ${firstLine(reason, longestReason)}\n`,
       );
     this.#hasToldSpooling = true;
+  }
+
+  /** An archive's own event. Where the database is away it is lost, with a warning: what is known of the archive stands beside it. */
+  async logArchiveEvent(type: ArchiveEventType, fqdn: string, message: string): Promise<void> {
+    try {
+      const { pool } = await this.#openForReports();
+      await withTimeout(logArchiveEvent(pool, { type, fqdn, message, actor: this.#context.actor }), recordTimeoutMs);
+    } catch (error) {
+      this.#warn(`it stands in no event that the archive was looked at: ${messageOf(error)}`);
+    }
   }
 
   async close(): Promise<void> {

@@ -22,6 +22,8 @@ export const eventTypes = {
   ENGINE_BACKUP_INCOMPLETE: { code: 9110, severity: "error" },
   ENGINE_BACKUP_OUTCOME_UNKNOWN: { code: 9111, severity: "warning" },
   REPORT_REFUSED: { code: 9112, severity: "warning" },
+  ARCHIVE_VERIFIED: { code: 9123, severity: "normal" },
+  ARCHIVE_NOT_VERIFIED: { code: 9124, severity: "error" },
   CHANNEL_FAILING: { code: 9150, severity: "error" },
   NOTIFICATION_LOST: { code: 9151, severity: "error" },
   CHANNEL_ADDED: { code: 9152, severity: "normal" },

@@ -1,58 +1,14 @@
 import assert from "node:assert/strict";
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
-import { describe, it, type TestContext } from "node:test";
+import { describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { memberNames } from "./archive-content.ts";
-import { createMigratedDatabase } from "../support/migrated-database.ts";
 import { execute, server } from "./backup-fixture.ts";
-import { temporaryDirectory } from "./temporary-directory.ts";
-
-const program = join(import.meta.dirname, "../../src/cli/engine-backup.ts");
-
-type Engine = {
-  readonly directory: string;
-  readonly archives: string;
-  readonly url: string;
-  readonly env: Record<string, string>;
-};
-type Ended = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
-
-/** A home, some files and a migrated database of a test's own: what engine-backup finds on a host. */
-async function engine(test: Pick<TestContext, "after">): Promise<Engine> {
-  const directory = await temporaryDirectory(test);
-  const database = await createMigratedDatabase(server, { ownFqdn: "engine.example.com" });
-  test.after(() => database.drop());
-  for (const name of ["files", "bin"]) await mkdir(join(directory, name));
-  await writeFile(join(directory, "files", "file"), "content");
-  const env = {
-    PATH: `${join(directory, "bin")}:${process.env["PATH"] ?? ""}`,
-    HOME: directory,
-    BACKUP_AWARENESS_HOME: join(directory, "home"),
-    BACKUP_AWARENESS_FQDN: "engine.example.com",
-    BACKUP_AWARENESS_DATABASE_URL: database.url,
-    BACKUP_AWARENESS_SCOPES_DB_URL: database.url,
-    BACKUP_AWARENESS_SCOPES_FILES_PATHS: join(directory, "files"),
-    BACKUP_AWARENESS_ARCHIVE_DIRECTORY: join(directory, "archives"),
-  };
-  return { directory, archives: join(directory, "archives"), url: database.url, env };
-}
-
-function engineBackup(env: Record<string, string>, ...words: string[]): Promise<Ended> {
-  return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      [program, ...words],
-      { env, encoding: "latin1", maxBuffer: 1e8 },
-      (error, stdout, stderr) => {
-        resolve({ code: error === null ? 0 : typeof error.code === "number" ? error.code : null, stdout, stderr });
-      },
-    );
-  });
-}
+import { engine, engineBackup, engineBackupProgram as program } from "./engine-fixture.ts";
 
 /** A pg_dump, newer than the real one, that begins a dump and does not end it until nobody reads it. */
 async function hangingPgDump(directory: string): Promise<void> {

@@ -55,7 +55,7 @@ export async function describeArchive(archive: Archive, means: ReadingMeans): Pr
 }
 
 /** The same from members that have been read already: their names and sizes, and the texts of the small ones. */
-function describe(members: readonly DescribedMember[], texts: ReadonlyMap<string, string>): ArchiveDescription {
+export function describe(members: readonly DescribedMember[], texts: ReadonlyMap<string, string>): ArchiveDescription {
   const manifest = texts.get("./manifest.json");
   const [sha256, md5] = [texts.get("./sha256sum"), texts.get("./md5sum")];
   if (
@@ -80,7 +80,7 @@ function describe(members: readonly DescribedMember[], texts: ReadonlyMap<string
   };
 }
 
-function isSmallMember(name: string): name is SmallMember {
+export function isSmallMember(name: string): name is SmallMember {
   return (smallMembers as readonly string[]).includes(name);
 }
 

@@ -11,7 +11,10 @@ export const customDumpMagic = Buffer.from("PGDMP", "latin1");
 export type InnerContent = { readonly compression: Compression; readonly chunks: AsyncIterable<Buffer> };
 
 /** Looks at the first bytes, whatever `./config` says, and decompresses the rest. Throws ARCHIVE_… while it is read. */
-async function openInnerContent(content: AsyncIterable<Buffer>, means: DecompressionMeans): Promise<InnerContent> {
+export async function openInnerContent(
+  content: AsyncIterable<Buffer>,
+  means: DecompressionMeans,
+): Promise<InnerContent> {
   const reader = new ByteReader(content);
   const compression = detectCompression(await reader.peek(longestSignatureBytes));
   return { compression, chunks: decompress(reader.remaining(), compression, means) };

@@ -49,11 +49,14 @@ export async function openArchive(path: string): Promise<Archive> {
     if (sizeBytes === 0) throw cutOff("the file is empty");
     const read = (position: number, bytes: number) => readAt(file, position, bytes);
     const beginning = await read(0, Math.min(tarBlockBytes, sizeBytes));
+    const common = { path, sizeBytes, modifiedAt: found.mtime };
+    // One of ours is known by its index as well: its first bytes may be those that have changed.
+    const beginsAsOwn = ownHeader.equals(beginning.subarray(0, ownHeader.length));
+    const index = await readArchiveIndex(sizeBytes, beginsAsOwn, read);
+    if (beginsAsOwn || index !== null) return { ...common, compression: "zstd", isOwn: true, index };
     const compression = detectCompression(beginning.subarray(0, longestSignatureBytes));
     if (compression === "none" && !isTar(beginning)) throw foreign(`"${path}" is neither compressed nor a tar`);
-    const isOwn = compression === "zstd" && ownHeader.equals(beginning.subarray(0, ownHeader.length));
-    const index = isOwn ? await readArchiveIndex(sizeBytes, read) : null;
-    return { path, sizeBytes, modifiedAt: found.mtime, compression, isOwn, index };
+    return { ...common, compression, isOwn: false, index };
   });
 }
 

@@ -1,5 +1,5 @@
 /** What a run of engine-backup does. */
-export const modes = ["backup"] as const;
+export const modes = ["backup", "verify"] as const;
 export type Mode = (typeof modes)[number];
 
 /** What stands after an option's `=`. */

@@ -14,18 +14,18 @@ export const optionTable = [
     name: "scope",
     argument: { kind: "text", name: "SCOPE" },
     repeats: true,
-    modes: ["backup"],
+    modes,
     group: "Every mode:",
-    help: "all, db, dwhdb, reportsdb, files or another configured scope; may be repeated",
-    byDefault: "all",
+    help: "all, db, dwhdb, reportsdb, files or another configured scope: what to back up, or what an archive must hold; may be repeated",
+    byDefault: "all; for verify what was asked for when the archive was made",
   },
   {
     name: "file",
     argument: { kind: "text", name: "FILE" },
     modes,
     group: "Every mode:",
-    help: 'the archive; "-": standard output',
-    byDefault: "a name of its own in the archive directory",
+    help: 'the archive; "-": standard output, of a backup',
+    byDefault: "a name of its own in the archive directory; for verify the newest one there",
   },
   {
     name: "log",
@@ -34,6 +34,13 @@ export const optionTable = [
     group: "Every mode:",
     help: "the log",
     byDefault: "a file of its own in the home's log directory",
+  },
+  {
+    name: "json",
+    argument: null,
+    modes: ["verify"],
+    group: "Every mode:",
+    help: "print the summary as JSON",
   },
   {
     name: "exclude-table",
@@ -55,9 +62,9 @@ export const optionTable = [
   {
     name: "no-report",
     argument: null,
-    modes: ["backup"],
-    group: "Backup:",
-    help: "record nothing: neither start nor end",
+    modes,
+    group: "Every mode:",
+    help: "record nothing in the database: neither a backup's start and end, nor that an archive was verified",
   },
 ] as const satisfies readonly OptionDefinition[];
 

@@ -5,11 +5,13 @@ import { backUp } from "./backup-mode.ts";
 import { describeOption, optionFlags } from "./describe-option.ts";
 import type { Mode, OptionDefinition } from "./option-definition.ts";
 import { optionTable, type OptionValues } from "./option-table.ts";
+import { verify } from "./verify-mode.ts";
 import { demandNothingLeft, type GivenOption, readOptions } from "./read-options.ts";
 
 /** Each mode has a file of its own beside this one. */
 const performers: Readonly<Record<Mode, (context: CommandContext, options: OptionValues) => Promise<void>>> = {
   backup: backUp,
+  verify,
 };
 
 /** The program `engine-backup`. */
@@ -17,7 +19,7 @@ export function engineBackupProgram(context: CommandContext): Command {
   const given: GivenOption[] = [];
   const program = newProgram(
     context,
-    "Backs up the application's databases and files into one archive, reads it back, and reports each scope.",
+    "Backs up the application's databases and files into one archive, reads it back, reports each scope, and verifies archives.",
   )
     .usage("[--mode=MODE] [--scope=SCOPE]… [--file=FILE] [--log=FILE] …")
     // What is not known is told by us: with what was probably meant, also for --scop=db.
@@ -30,6 +32,8 @@ export function engineBackupProgram(context: CommandContext): Command {
         ["engine-backup --mode=backup --scope=db --scope=files", "these two scopes"],
         ["engine-backup --mode=backup --file=/backup/today.tar.zst --log=/backup/today.log", "to a place of your own"],
         ["engine-backup --mode=backup --file=- | ssh vault 'cat > engine.tar.zst'", "to another host"],
+        ["engine-backup --mode=verify", "read the newest archive to its end"],
+        ["engine-backup --mode=verify --file=/backup/today.tar.zst", "another one, ours or oVirt's"],
         ["engine-backup --mode=backup --exclude-table-data='audit_*'", "without these tables' rows"],
       ),
     )
