@@ -57,7 +57,7 @@ test("docs/errors.md lists every error with its exit code, HTTP status and meani
 
 test("docs/engine-backup.md lists every option of the command line with its meaning", async () => {
   const definitions: readonly OptionDefinition[] = optionTable;
-  const rows = (await tableOf("engine-backup.md")).filter(([option]) => option?.startsWith("-") === true);
+  const rows = (await tableOf("engine-backup.md")).filter(([option]) => /^--?[a-z]/i.test(option ?? ""));
   assert.deepEqual(
     rows,
     definitions.map((definition) => [
