@@ -24,7 +24,7 @@ const lockFile = path.join(root, ".cache", "set-up.lock");
 const commands = ["backup-awareness", "engine-backup", "engine-config"];
 const postgresPrograms = ["psql", "pg_dump"];
 const monitoringPrograms = path.join(root, ".cache", "monitoring");
-const monitoringPackages = ["prometheus", "nagios4-core", "icinga2-bin"];
+const monitoringPackages = ["prometheus", "nagios4-core", "icinga2-bin", "snmptrapd"];
 
 class SetUpError extends Error {
   constructor(message, exitCode = 1) {

@@ -27,6 +27,8 @@ export type ChannelKind = {
    * list: what waits becomes one message with a list. single: each alert is a message, an incident, of its own, unless more than ten wait.
    */
   readonly grouping: "list" | "single";
+  /** How many are listed at most, where the other side keeps account of each; otherwise a thousand, and the number of the others. */
+  readonly longestList?: number;
   /** What is wrong with values that are each right by themselves; null: nothing. */
   readonly faultOf?: (values: ChannelValues) => string | null;
   /** Sends one message. May reject: then it counts as refused for now. */

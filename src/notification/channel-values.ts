@@ -44,6 +44,11 @@ export class ChannelValues {
     return value;
   }
 
+  optionalNumber(name: string): number | null {
+    const value = this.#values[name];
+    return typeof value === "number" ? value : null;
+  }
+
   list(name: string): readonly string[] {
     const value = this.#values[name];
     return Array.isArray(value) ? (value as string[]) : [];

@@ -282,6 +282,14 @@ function worst(told: readonly Told[]): Severity {
   );
 }
 
+/** What is known of the first thing told, by label: for services that show fields. */
+export function factsAsObject({ items }: Message): Record<string, string> {
+  const [first] = items;
+  if (first === undefined) return {};
+  const words = first.lastWords === null ? {} : { "Last words of the tool": first.lastWords };
+  return { ...Object.fromEntries(first.facts.map(({ label, value }) => [label, value])), ...words };
+}
+
 /** Codes are stable; names are for people. */
 export function eventCode(type: EventType): number {
   // An event of a later version may stand in a database that several programs use.

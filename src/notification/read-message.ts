@@ -5,14 +5,18 @@ import { countToldEvents, readToldEvents, type ToldEvent } from "../database/not
 import type { SenderSettings } from "./channel-sender.ts";
 import { composeMessage, type EngineFacts, type Message, tellsAtLength } from "./message.ts";
 
-/** A list is not longer than that, however many there are. */
-const longestList = 1_000;
+/** A list for people is not longer than that, however many there are. */
+const longestListForPeople = 1_000;
 
-/** Reads what a try is to tell, and puts it into words. */
+/** Reads what a try is to tell, at most `longestList` of it one by one, and puts it into words. */
 export async function readMessage(
   pool: Pool,
   delivery: BegunDelivery,
-  { settings, now }: { readonly settings: SenderSettings; readonly now: Date },
+  {
+    settings,
+    now,
+    longestList = longestListForPeople,
+  }: { readonly settings: SenderSettings; readonly now: Date; readonly longestList: number | undefined },
 ): Promise<Message> {
   const { notificationIds } = delivery;
   const told = await readToldEvents(pool, notificationIds, longestList);

@@ -2,7 +2,7 @@ import type { Severity } from "../contract/event.ts";
 import type { Message, MessageItem } from "./message.ts";
 
 /** Colours of severities, for whatever can show one. */
-const severityColours: Readonly<Record<Severity, string>> = {
+export const severityColours: Readonly<Record<Severity, string>> = {
   normal: "#3e8635",
   warning: "#f0ab00",
   error: "#c9190b",
@@ -55,7 +55,7 @@ function renderItem(item: MessageItem): string {
   return `<table role="presentation" cellpadding="0" cellspacing="0" style="border-collapse:collapse;margin:0 0 12px 0">${rows}</table>${words}`;
 }
 
-function escapeHtml(text: string): string {
+export function escapeHtml(text: string): string {
   return text
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")

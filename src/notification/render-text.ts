@@ -21,6 +21,21 @@ export function renderText(message: Message): string {
   return parts.join("\n\n");
 }
 
+/** The message in so many characters at most: fewer lines rather than half ones. */
+export function renderShortText(message: Message, longest: number): string {
+  for (const count of [message.items.length, 50, 20, 10, 5, 1, 0]) {
+    if (count > message.items.length) continue;
+    const text = renderText({
+      ...message,
+      items: message.items.slice(0, count),
+      omitted: message.omitted + message.items.length - count,
+    });
+    if (text.length <= longest) return text;
+    if (count <= 1 && message.items.length <= 1) return `${text.slice(0, longest - 1)}…`;
+  }
+  return message.title.slice(0, longest);
+}
+
 function detail(item: MessageItem): string {
   const width = Math.max(...item.facts.map(({ label }) => label.length));
   const facts = item.facts.map(({ label, value }) => `${`${label}:`.padEnd(width + 1)} ${value}`).join("\n");

@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import { readStoredChannel } from "../database/channels.ts";
 import { beginDelivery, type DeliveryEnd, finishDelivery } from "../database/deliveries.ts";
 import { channelSender, type SenderSettings } from "./channel-sender.ts";
+import { channelKind } from "./channels/index.ts";
 import { readMessage } from "./read-message.ts";
 import { retryPauseMs } from "./retry-pause.ts";
 
@@ -37,7 +38,8 @@ async function sendWaiting(options: NotificationTasksOptions, channelId: number,
     if (delivery === null) return;
     const channel = await readStoredChannel(pool, channelId);
     if (channel === null) continue; // removed in this moment: there will be nothing left to send
-    const message = await readMessage(pool, delivery, { settings, now: now() });
+    const { longestList } = channelKind(channel.kind);
+    const message = await readMessage(pool, delivery, { settings, now: now(), longestList });
     const result = await channelSender({ settings, now, signal })(channel, message);
     signal.throwIfAborted();
     const end: DeliveryEnd = {

@@ -8,6 +8,7 @@ import { optionTable } from "../../src/cli/engine-backup/option-table.ts";
 import { errorCatalogue } from "../../src/contract/errors.ts";
 import { eventTypes } from "../../src/contract/event.ts";
 import { optionDefinitions } from "../../src/contract/option.ts";
+import { channelKinds } from "../../src/notification/channels/index.ts";
 import { allowedValues, formatOptionValue } from "../../src/contract/option-value.ts";
 
 /** The rows of a page's one table, without its head, cell by cell, without backquotes. */
@@ -66,4 +67,10 @@ test("docs/engine-backup.md lists every option of the command line with its mean
       describeOption(definition).replaceAll("|", "\\|"),
     ]),
   );
+});
+
+test("docs/channels.md has a section for every kind of channel", async () => {
+  const text = await readFile(join(import.meta.dirname, "../../docs/channels.md"), "utf8");
+  const sections = [...text.matchAll(/^## (.+)$/gm)].map(([, name]) => name);
+  assert.deepEqual(sections.toSorted(), channelKinds.map(({ kind }) => kind).toSorted());
 });

@@ -9,7 +9,7 @@ import { SMTPServer } from "smtp-server";
 export const testCaFile = join(import.meta.dirname, "tls/server.crt");
 
 /** A key and a certificate for localhost, for tests alone. */
-async function testCertificate(): Promise<{ key: Buffer; cert: Buffer }> {
+export async function testCertificate(): Promise<{ key: Buffer; cert: Buffer }> {
   const [key, cert] = await Promise.all(
     ["server.key", "server.crt"].map((name) => readFile(join(import.meta.dirname, "tls", name))),
   );
