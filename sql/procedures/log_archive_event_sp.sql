@@ -1,4 +1,4 @@
--- Says in the audit log what became of an archive: it was verified, or was found not to be whole.
+-- Says in the audit log what became of an archive: it was verified, was found not to be whole, or was removed.
 --
 --   v_type   an event type whose name begins with ARCHIVE; any other is SQLSTATE 22023
 --   v_fqdn   the engine whose archive it is

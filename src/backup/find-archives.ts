@@ -8,7 +8,7 @@ import { systemErrorCode, systemErrorText } from "./system-error.ts";
 import { readVerificationRecord, type VerificationRecord } from "./verification-record.ts";
 
 /** An archive of ours in a directory, by its index and its manifest: what it holds has not been looked at. */
-type FoundArchive = {
+export type FoundArchive = {
   readonly path: string;
   readonly sizeBytes: number;
   readonly manifest: Manifest;
@@ -20,7 +20,7 @@ type FoundArchive = {
 /** A file that begins as an archive of ours does, and cannot be taken for one. */
 type UnusableArchive = { readonly path: string; readonly error: BackupAwarenessError };
 
-type FoundArchives = {
+export type FoundArchives = {
   /** The newest first. */
   readonly archives: readonly FoundArchive[];
   readonly unusable: readonly UnusableArchive[];
@@ -32,7 +32,7 @@ const openAtOnce = 8;
  * The archives that our engine-backup has written into a directory; all other files are passed over. Reads no more of each than its beginning, its index and
  * its manifest. Throws ARCHIVE_UNREADABLE where the directory cannot be read; one that does not exist holds none.
  */
-async function findArchives(directory: string): Promise<FoundArchives> {
+export async function findArchives(directory: string): Promise<FoundArchives> {
   const names = await listNames(directory);
   const archives: FoundArchive[] = [];
   const unusable: UnusableArchive[] = [];

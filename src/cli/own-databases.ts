@@ -69,7 +69,18 @@ export class OwnDatabases {
       return { tables, tableData };
     } catch (error) {
       this.#warn(`the options cannot be read, so their defaults decide which tables are left out: ${messageOf(error)}`);
-      return { tables: defaultPatterns("BackupExcludedTables"), tableData: defaultPatterns("BackupExcludedTableData") };
+      return { tables: defaultList("BackupExcludedTables"), tableData: defaultList("BackupExcludedTableData") };
+    }
+  }
+
+  /** What a full backup must cover; the option's default, and a warning, while the database cannot be asked. */
+  async readFullScopes(): Promise<readonly string[]> {
+    try {
+      const { pool } = await this.#openForReports();
+      return await readListOption(pool, "BackupFullScopes");
+    } catch (error) {
+      this.#warn(`the option BackupFullScopes cannot be read, so its default counts: ${messageOf(error)}`);
+      return defaultList("BackupFullScopes");
     }
   }
 
@@ -154,9 +165,9 @@ export class OwnDatabases {
   }
 }
 
-function defaultPatterns(name: OptionName): readonly string[] {
+function defaultList(name: OptionName): readonly string[] {
   const definition = optionDefinitions.find((each) => each.name === name);
-  return definition?.type === "patterns" ? definition.defaultValue : [];
+  return Array.isArray(definition?.defaultValue) ? definition.defaultValue : [];
 }
 
 function messageOf(error: unknown): string {

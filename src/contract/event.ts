@@ -24,6 +24,7 @@ export const eventTypes = {
   REPORT_REFUSED: { code: 9112, severity: "warning" },
   ARCHIVE_VERIFIED: { code: 9123, severity: "normal" },
   ARCHIVE_NOT_VERIFIED: { code: 9124, severity: "error" },
+  ARCHIVES_REMOVED: { code: 9125, severity: "normal" },
   CHANNEL_FAILING: { code: 9150, severity: "error" },
   NOTIFICATION_LOST: { code: 9151, severity: "error" },
   CHANNEL_ADDED: { code: 9152, severity: "normal" },

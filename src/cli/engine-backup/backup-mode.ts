@@ -15,11 +15,14 @@ import { createHome } from "../../settings/home.ts";
 import type { CommandContext } from "../command-context.ts";
 import { OwnDatabases } from "../own-databases.ts";
 import { tellError } from "../run-program.ts";
+import { printJson } from "../print-json.ts";
+import { backupAsJson } from "./backup-json.ts";
 import { createProgressLine } from "./backup-progress.ts";
 import { renderSummary } from "./backup-summary.ts";
 import { failureSignal } from "./failure-signal.ts";
 import { openRunLog } from "./open-run-log.ts";
 import type { OptionValues } from "./option-table.ts";
+import { removeOldArchives, renderRetention, retentionRequest, tellRetention } from "./retention-step.ts";
 
 /** `engine-backup --mode=backup`. */
 export async function backUp(context: CommandContext, options: OptionValues): Promise<void> {
@@ -38,6 +41,11 @@ export async function backUp(context: CommandContext, options: OptionValues): Pr
   const databases = new OwnDatabases(context, settings, log);
   const progress = createProgressLine(context.stderr);
   try {
+    const retention = await retentionRequest(options, settings, databases);
+    if (options["dry-run"] === true && retention !== null) {
+      context.stdout.write(await tellRetention(context, retention));
+      return;
+    }
     if (reports) await databases.replay();
     const request: BackupRequest = {
       settings,
@@ -49,10 +57,18 @@ export async function backUp(context: CommandContext, options: OptionValues): Pr
     const result = await runBackup(request, await meansOf(context, databases, log, progress.show, reports));
     progress.end();
     const output = toStandardOutput ? context.stderr : context.stdout;
-    const summary = renderSummary(result, settings, log.path, (style, text) => output.paint(style, text));
-    output.write(summary);
-    tellLostReports(context, result);
     context.setExitCode(isWhole(result) ? 0 : 1);
+    const { path: logPath } = log;
+    if (options.json !== true)
+      output.write(renderSummary(result, settings, logPath, (style, text) => output.paint(style, text)));
+    tellLostReports(context, result);
+    // A run that failed in any part removes nothing.
+    const removal =
+      retention === null || !isWhole(result)
+        ? null
+        : await removeOldArchives(context, retention, databases, log, reports);
+    if (options.json === true) printJson(output, backupAsJson(result, settings, logPath, removal));
+    else if (removal !== null) output.write(renderRetention(removal, "removed"));
   } catch (error) {
     progress.end();
     log.error(error instanceof Error ? error.message : String(error));

@@ -9,8 +9,14 @@ export function optionFlags({ name, short, argument }: OptionDefinition): string
 export function describeOption({ argument, modes: belongsTo, help, byDefault }: OptionDefinition): string {
   const notes = [
     ...(argument?.kind === "choice" ? [argument.values.join(", ")] : []),
-    ...(belongsTo.length < modes.length ? [`with --mode=${belongsTo.join("|")}`] : []),
+    ...tellModes(belongsTo),
     ...(byDefault === undefined ? [] : [`default: ${byDefault}`]),
   ];
   return notes.length === 0 ? help : `${help} (${notes.join("; ")})`;
+}
+
+/** Nothing where it goes with all that `--mode` takes. */
+function tellModes(belongsTo: OptionDefinition["modes"]): string[] {
+  const named = modes.filter((mode) => belongsTo.includes(mode));
+  return named.length === 0 || named.length === modes.length ? [] : [`with --mode=${named.join("|")}`];
 }

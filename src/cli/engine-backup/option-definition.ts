@@ -1,6 +1,8 @@
-/** What a run of engine-backup does. */
+/** What `--mode` takes. */
 export const modes = ["backup", "verify"] as const;
-export type Mode = (typeof modes)[number];
+
+/** What a run of engine-backup does; `list` is what `--list` asks for. */
+export type Mode = (typeof modes)[number] | "list";
 
 /** What stands after an option's `=`. */
 export type OptionArgument =
@@ -30,5 +32,12 @@ export type OptionDefinition = {
   /** What it cannot stand beside, and what to write instead. */
   readonly contradicts?: readonly { readonly option: string; readonly instead: string }[];
   /** What it says nothing without, and what to write instead. */
-  readonly needs?: { readonly option: string; readonly instead: string };
+  readonly needs?: {
+    readonly option: string;
+    /** Another that does as well. */
+    readonly orOption?: string;
+    /** Only there; absent: always. */
+    readonly inMode?: Mode;
+    readonly instead: string;
+  };
 };

@@ -1,4 +1,5 @@
 import { modes, type OptionArgument, type OptionDefinition } from "./option-definition.ts";
+import { retentionOptions } from "./retention-options.ts";
 
 /** Every option of engine-backup, in the order of the help. */
 export const optionTable = [
@@ -38,7 +39,7 @@ export const optionTable = [
   {
     name: "json",
     argument: null,
-    modes: ["verify"],
+    modes: [...modes, "list"],
     group: "Every mode:",
     help: "print the summary as JSON",
   },
@@ -65,6 +66,20 @@ export const optionTable = [
     modes,
     group: "Every mode:",
     help: "record nothing in the database: neither a backup's start and end, nor that an archive was verified",
+  },
+  ...retentionOptions,
+  {
+    name: "dry-run",
+    argument: null,
+    modes: ["backup"],
+    group: "Every mode:",
+    help: "with --keep or --keep-days: say which archives would be removed, and do nothing",
+    needs: {
+      option: "keep",
+      orOption: "keep-days",
+      inMode: "backup",
+      instead: "as in: --keep=7 --dry-run, which says what would be removed",
+    },
   },
 ] as const satisfies readonly OptionDefinition[];
 

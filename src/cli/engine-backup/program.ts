@@ -4,6 +4,7 @@ import { examples, newProgram } from "../new-program.ts";
 import { backUp } from "./backup-mode.ts";
 import { describeOption, optionFlags } from "./describe-option.ts";
 import type { Mode, OptionDefinition } from "./option-definition.ts";
+import { list } from "./list-mode.ts";
 import { optionTable, type OptionValues } from "./option-table.ts";
 import { verify } from "./verify-mode.ts";
 import { demandNothingLeft, type GivenOption, readOptions } from "./read-options.ts";
@@ -12,6 +13,7 @@ import { demandNothingLeft, type GivenOption, readOptions } from "./read-options
 const performers: Readonly<Record<Mode, (context: CommandContext, options: OptionValues) => Promise<void>>> = {
   backup: backUp,
   verify,
+  list,
 };
 
 /** The program `engine-backup`. */
@@ -33,6 +35,11 @@ export function engineBackupProgram(context: CommandContext): Command {
         ["engine-backup --mode=backup --file=/backup/today.tar.zst --log=/backup/today.log", "to a place of your own"],
         ["engine-backup --mode=backup --file=- | ssh vault 'cat > engine.tar.zst'", "to another host"],
         ["engine-backup --mode=verify", "read the newest archive to its end"],
+        ["engine-backup --list", "which archives there are"],
+        [
+          "engine-backup --keep=14 --keep-days=30",
+          "back up all, then remove what is older and not among the 14 newest",
+        ],
         ["engine-backup --mode=verify --file=/backup/today.tar.zst", "another one, ours or oVirt's"],
         ["engine-backup --mode=backup --exclude-table-data='audit_*'", "without these tables' rows"],
       ),

@@ -28,7 +28,7 @@ export function readOptions(given: readonly GivenOption[]): { readonly mode: Mod
   }
   // The table's types say what readArgument has made of each.
   const options = Object.fromEntries(values) as OptionValues;
-  const mode = options.mode ?? "backup";
+  const mode = options.list === true ? "list" : (options.mode ?? "backup");
   demandConsistent(
     given.map(({ definition }) => definition),
     mode,
@@ -87,17 +87,24 @@ function readArgument(name: string, argument: OptionArgument, text: string): str
 function demandConsistent(given: readonly OptionDefinition[], mode: Mode): void {
   const names = new Set(given.map(({ name }) => name));
   for (const { name, modes, contradicts = [], needs } of given) {
-    if (!modes.includes(mode)) {
-      throw usage(
-        `--${name} belongs to ${modes.map((each) => `--mode=${each}`).join(" and ")}, not to --mode=${mode}`,
-        `leave it out, or write --mode=${modes[0] ?? ""}`,
-      );
-    }
     const clash = contradicts.find(({ option }) => names.has(option));
     if (clash !== undefined) throw usage(`--${name} and --${clash.option} contradict each other`, clash.instead);
-    if (needs !== undefined && !names.has(needs.option))
-      throw usage(`--${name} says nothing without --${needs.option}`, needs.instead);
+    if (!modes.includes(mode)) {
+      const [first = "backup"] = modes;
+      throw usage(
+        `--${name} belongs to ${modes.map(spelled).join(" and ")}, not to ${spelled(mode)}`,
+        `leave it out, or write ${spelled(first)}`,
+      );
+    }
+    if (needs === undefined || (needs.inMode !== undefined && needs.inMode !== mode)) continue;
+    const needed = [needs.option, ...(needs.orOption === undefined ? [] : [needs.orOption])];
+    if (!needed.some((option) => names.has(option)))
+      throw usage(`--${name} says nothing without --${needed.join(" or --")}`, needs.instead);
   }
+}
+
+function spelled(mode: Mode): string {
+  return mode === "list" ? "--list" : `--mode=${mode}`;
 }
 
 function usage(message: string, hint: string): BackupAwarenessError {
