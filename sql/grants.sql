@@ -14,6 +14,7 @@ grant execute on function
   record_report(varchar, timestamptz, text, text, varchar, text, text, bigint, bigint, text, text, bigint, text, timestamptz),
   log_refused_report(text, text, text, text, text, timestamptz),
   log_archive_event(text, varchar, text, text, timestamptz),
+  log_restore_event(text, varchar, varchar, text, text, timestamptz),
   run_check(timestamptz), remove_old_events(integer),
   set_option(text, jsonb, text, timestamptz),
   set_own_engine(varchar, timestamptz), add_engine(varchar, text, timestamptz), remove_engine(varchar, text, timestamptz),

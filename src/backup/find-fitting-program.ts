@@ -1,10 +1,10 @@
 import { BackupAwarenessError } from "../contract/errors.ts";
-import { chooseClientProgram, findClientPrograms } from "../database/client-programs.ts";
+import { chooseClientProgram, type ClientProgramName, findClientPrograms } from "../database/client-programs.ts";
 import type { ClientProgram } from "./backup-run.ts";
 
-/** The pg_dump or pg_dumpall that fits a server: its own major's, else a newer one's. `path` is the variable PATH. Throws POSTGRES_MISSING. */
+/** The client program that fits a server: its own major's, else a newer one's. `path` is the variable PATH. Throws POSTGRES_MISSING. */
 export async function findFittingProgram(
-  name: "pg_dump" | "pg_dumpall",
+  name: ClientProgramName,
   serverMajor: number,
   path: string | undefined,
 ): Promise<ClientProgram> {

@@ -10,6 +10,7 @@ import { openDatabase } from "../database/open-database.ts";
 import { openMigratedDatabase } from "../database/open-migrated-database.ts";
 import { readListOption } from "../database/options.ts";
 import { recordLateReport } from "../database/record-report.ts";
+import { logRestoreEvent, type RestoreEvent } from "../database/restores.ts";
 import { deliverReport } from "../report/deliver-report.ts";
 import { replaySpool, type Replay } from "../report/spool.ts";
 import { homePlaces, type Settings } from "../settings/settings.ts";
@@ -118,6 +119,16 @@ export class OwnDatabases {
       await withTimeout(logArchiveEvent(pool, { type, fqdn, message, actor: this.#context.actor }), recordTimeoutMs);
     } catch (error) {
       this.#warn(`it stands in no event that the archive was looked at: ${messageOf(error)}`);
+    }
+  }
+
+  /** An event of a restore. Where the database is away it is lost, with a warning: the restore matters more. */
+  async logRestoreEvent(event: Omit<RestoreEvent, "actor">): Promise<void> {
+    try {
+      const { pool } = await this.#openForReports();
+      await withTimeout(logRestoreEvent(pool, { ...event, actor: this.#context.actor }), recordTimeoutMs);
+    } catch (error) {
+      this.#warn(`no event tells of this restore: ${messageOf(error)}`);
     }
   }
 

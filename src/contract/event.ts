@@ -36,6 +36,9 @@ export const eventTypes = {
   MAINTENANCE_WINDOW_REMOVED: { code: 9158, severity: "normal" },
   TOKEN_CREATED: { code: 9137, severity: "normal" },
   TOKEN_REVOKED: { code: 9138, severity: "normal" },
+  ENGINE_RESTORE_STARTED: { code: 9126, severity: "warning" },
+  ENGINE_RESTORE_COMPLETED: { code: 9127, severity: "warning" },
+  ENGINE_RESTORE_FAILED: { code: 9128, severity: "error" },
 } as const satisfies Record<string, { code: number; severity: Severity }>;
 
 export type EventType = keyof typeof eventTypes;

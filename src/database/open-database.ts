@@ -55,7 +55,7 @@ async function openExternal(options: OpenDatabaseOptions, url: string): Promise<
   const parts = parseDatabaseUrl(url);
   const pool = openPool({
     url: databaseUrlWithoutPassword(url),
-    password: () => externalPassword(parts, options.environment),
+    password: () => findExternalPassword(parts, options.environment),
     role: options.role,
     applicationName: options.applicationName,
     maxConnections: options.maxConnections ?? defaultConnections,
@@ -168,8 +168,8 @@ function embeddedUrl(home: string, port: number, role: LoginRole): string {
   return `postgres://${role}@${embeddedHost}:${port}/${embeddedDatabaseName}?passfile=${passfile}`;
 }
 
-/** As libpq looks for it: in the URL, in PGPASSWORD, in the URL's passfile, else PGPASSFILE or ~/.pgpass. */
-async function externalPassword(
+/** A password as libpq looks for it: in the URL, in PGPASSWORD, in the URL's passfile, else PGPASSFILE or ~/.pgpass. null: none is known. */
+export async function findExternalPassword(
   parts: DatabaseUrlParts,
   environment: Pick<Environment, "env" | "homeDirectory">,
 ): Promise<string | null> {

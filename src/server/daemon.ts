@@ -6,6 +6,7 @@ import { type Health, judgeHealth } from "../awareness/health.ts";
 import { checkSchedule } from "../awareness/check-schedule.ts";
 import { keepReplayingReports, replayReports } from "../awareness/replay-reports.ts";
 import { type JobRunner, runJobs } from "../awareness/run-jobs.ts";
+import { reasonToStandBack, watchRestores } from "../awareness/stand-back.ts";
 import { awarenessTasks } from "../awareness/tasks.ts";
 import { type DatabaseWatch, reasonOf, watchDatabase, watchTiming, withTimeout } from "../awareness/watch-database.ts";
 import { BackupAwarenessError } from "../contract/errors.ts";
@@ -227,6 +228,8 @@ class DaemonWork {
   readonly #runners = new Set<JobRunner>();
   #runner: JobRunner | null = null;
   #hasNamedEngine = false;
+  /** A restore wants the database. */
+  #standsBack = false;
   /** The workers that still end, and what else does. */
   readonly #runnerEndings = new Set<Promise<void>>();
   readonly #endings = new Set<Promise<void>>();
@@ -286,6 +289,8 @@ class DaemonWork {
   async #begin(presence: PoolClient, lose: (reason: string) => void): Promise<void> {
     const { settings, logger, signal } = this.#options;
     const { pool } = this.#database;
+    const reason = await reasonToStandBack(settings);
+    if (reason !== null) throw new Error(reason);
     // Workers of before the absence still hold jobs until they have ended.
     for (const { id } of this.#runners) await holdWorkerLock(presence, id);
     await this.#nameEngine();
@@ -315,6 +320,11 @@ class DaemonWork {
     this.#runner = runner;
     const session = new AbortController();
     this.#session = session;
+    const standBack = (why: string): void => {
+      this.#standsBack = true;
+      lose(why);
+    };
+    follow(this.#endings, watchRestores(settings, standBack, session.signal));
     follow(this.#endings, freeDeadJobs({ pool, logger, ...freeDeadJobsTiming, signal: session.signal }));
     follow(this.#endings, keepReplayingReports(spool, session.signal));
     this.#begun.resolve(undefined);
@@ -332,8 +342,14 @@ class DaemonWork {
     const runner = this.#runner;
     this.#runner = null;
     if (runner === null) return;
+    const standsBack = this.#standsBack;
+    this.#standsBack = false;
     const ending = runner.stop(stopGraceMs).then(() => {
       this.#runners.delete(runner);
+      if (!standsBack) return;
+      // The database that comes back may be another's backup, and is to find none of our sessions in its way.
+      this.#hasNamedEngine = false;
+      this.#connections.cut();
     });
     follow(this.#runnerEndings, ending);
   }

@@ -42,12 +42,19 @@ export function parseDatabaseUrl(text: string): DatabaseUrlParts {
   return partsOf(url);
 }
 
-/** The same URL, as psql and pg_dump take it, without its password; `changes` replace its user or add parameters. */
-export function databaseUrlWithoutPassword(text: string, changes: { readonly user?: string } = {}): string {
+/** The same URL, as psql and pg_dump take it, without its password; `changes` replace its user or database. */
+export function databaseUrlWithoutPassword(
+  text: string,
+  changes: { readonly user?: string; readonly database?: string } = {},
+): string {
   const url = parseUrl(text);
   if (url === null) throw new TypeError("not a PostgreSQL URL");
   const user = changes.user ?? partsOf(url).user;
   for (const secret of ["password", "sslpassword", "user"]) url.searchParams.delete(secret);
+  if (changes.database !== undefined) {
+    url.searchParams.delete("dbname");
+    url.pathname = `/${encodeURIComponent(changes.database)}`;
+  }
   const host = url.hostname === placeholderHost ? "" : url.host;
   // libpq reads "+" as itself, not as a blank.
   const search = [...url.searchParams]
@@ -55,6 +62,51 @@ export function databaseUrlWithoutPassword(text: string, changes: { readonly use
     .join("&");
   const userPart = user === null ? "" : `${encodeURIComponent(user)}@`;
   return `postgres://${userPart}${host}${url.pathname}${search === "" ? "" : `?${search}`}`;
+}
+
+/** The same URL with other parts; what is undefined stays. The password goes where host or user change: it is another's. */
+export function changeDatabaseUrl(
+  text: string,
+  changes: {
+    readonly host?: string | undefined;
+    readonly port?: number | undefined;
+    readonly user?: string | undefined;
+    readonly database?: string | undefined;
+    readonly sslMode?: string | undefined;
+  },
+): string {
+  const url = parseUrl(text);
+  if (url === null) throw new TypeError("not a PostgreSQL URL");
+  const parts = partsOf(url);
+  const parameters = new URLSearchParams(url.searchParams);
+  for (const name of ["host", "port", "user", "dbname"]) parameters.delete(name);
+  if (changes.host !== undefined || changes.user !== undefined)
+    for (const name of ["password", "passfile"]) parameters.delete(name);
+  const host = changes.host ?? parts.host ?? "";
+  const port = changes.port ?? parts.port;
+  // A socket's directory cannot stand in a host's place.
+  if (host.startsWith("/")) parameters.set("host", host);
+  if (changes.sslMode !== undefined) parameters.set("sslmode", changes.sslMode);
+  const user = changes.user ?? parts.user;
+  const database = changes.database ?? parts.database;
+  const keepsPassword = changes.host === undefined && changes.user === undefined && parts.password !== null;
+  const password = keepsPassword ? `:${encodeURIComponent(parts.password)}` : "";
+  const login = user === null ? "" : `${encodeURIComponent(user)}${password}@`;
+  const address = host.startsWith("/") ? "" : host.includes(":") ? `[${host}]` : encodeURIComponent(host);
+  if (address === "") parameters.set("port", String(port));
+  const search = [...parameters]
+    .map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`)
+    .join("&");
+  return `postgres://${login}${address}${address === "" ? "" : `:${port}`}/${encodeURIComponent(database ?? "")}${search === "" ? "" : `?${search}`}`;
+}
+
+/** Whether two URLs lead to one database, as far as their words tell. */
+export function isSameDatabase(one: string, other: string): boolean {
+  const placeOf = (text: string) => {
+    const { host, port, database, user } = parseDatabaseUrl(text);
+    return JSON.stringify([host ?? "localhost", port, database ?? user]);
+  };
+  return placeOf(one) === placeOf(other);
 }
 
 /** A text that should have been a URL, fit to be shown: what may be a password is replaced. */

@@ -1,5 +1,5 @@
 /** What `--mode` takes. */
-export const modes = ["backup", "verify"] as const;
+export const modes = ["backup", "verify", "restore"] as const;
 
 /** What a run of engine-backup does; `list` is what `--list` asks for. */
 export type Mode = (typeof modes)[number] | "list";

@@ -1,4 +1,5 @@
 import { modes, type OptionArgument, type OptionDefinition } from "./option-definition.ts";
+import { restoreOptions } from "./restore-options.ts";
 import { retentionOptions } from "./retention-options.ts";
 
 /** Every option of engine-backup, in the order of the help. */
@@ -17,8 +18,8 @@ export const optionTable = [
     repeats: true,
     modes,
     group: "Every mode:",
-    help: "all, db, dwhdb, reportsdb, files or another configured scope: what to back up, or what an archive must hold; may be repeated",
-    byDefault: "all; for verify what was asked for when the archive was made",
+    help: "all, db, dwhdb, reportsdb, files or another configured scope: what to back up or to restore, or what an archive must hold; may be repeated",
+    byDefault: "all; for verify what was asked for when the archive was made; for restore all that is in it",
   },
   {
     name: "file",
@@ -65,15 +66,15 @@ export const optionTable = [
     argument: null,
     modes,
     group: "Every mode:",
-    help: "record nothing in the database: neither a backup's start and end, nor that an archive was verified",
+    help: "record nothing in the database: neither a backup's start and end, nor that an archive was verified or restored",
   },
   ...retentionOptions,
   {
     name: "dry-run",
     argument: null,
-    modes: ["backup"],
+    modes: ["backup", "restore"],
     group: "Every mode:",
-    help: "with --keep or --keep-days: say which archives would be removed, and do nothing",
+    help: "do nothing, and say what a restore would do and what is in its way, or, with --keep or --keep-days, which archives would be removed",
     needs: {
       option: "keep",
       orOption: "keep-days",
@@ -81,6 +82,7 @@ export const optionTable = [
       instead: "as in: --keep=7 --dry-run, which says what would be removed",
     },
   },
+  ...restoreOptions,
 ] as const satisfies readonly OptionDefinition[];
 
 type Defined = (typeof optionTable)[number];

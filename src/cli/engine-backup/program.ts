@@ -6,6 +6,7 @@ import { describeOption, optionFlags } from "./describe-option.ts";
 import type { Mode, OptionDefinition } from "./option-definition.ts";
 import { list } from "./list-mode.ts";
 import { optionTable, type OptionValues } from "./option-table.ts";
+import { restore } from "./restore-mode.ts";
 import { verify } from "./verify-mode.ts";
 import { demandNothingLeft, type GivenOption, readOptions } from "./read-options.ts";
 
@@ -13,6 +14,7 @@ import { demandNothingLeft, type GivenOption, readOptions } from "./read-options
 const performers: Readonly<Record<Mode, (context: CommandContext, options: OptionValues) => Promise<void>>> = {
   backup: backUp,
   verify,
+  restore,
   list,
 };
 
@@ -21,7 +23,7 @@ export function engineBackupProgram(context: CommandContext): Command {
   const given: GivenOption[] = [];
   const program = newProgram(
     context,
-    "Backs up the application's databases and files into one archive, reads it back, reports each scope, and verifies archives.",
+    "Backs up the application's databases and files into one archive, reads it back, reports each scope; verifies archives and restores them.",
   )
     .usage("[--mode=MODE] [--scope=SCOPE]… [--file=FILE] [--log=FILE] …")
     // What is not known is told by us: with what was probably meant, also for --scop=db.
@@ -41,6 +43,8 @@ export function engineBackupProgram(context: CommandContext): Command {
           "back up all, then remove what is older and not among the 14 newest",
         ],
         ["engine-backup --mode=verify --file=/backup/today.tar.zst", "another one, ours or oVirt's"],
+        ["engine-backup --mode=restore --file=/backup/today.tar.zst --dry-run", "what a restore would do"],
+        ["engine-backup --mode=restore --file=/backup/today.tar.zst --scope=db --force", "replace the database"],
         ["engine-backup --mode=backup --exclude-table-data='audit_*'", "without these tables' rows"],
       ),
     )
