@@ -21,7 +21,10 @@ import { isUnreachable } from "../database/procedure-errors.ts";
 import { type TrackedConnections, trackConnections } from "../database/track-connections.ts";
 import { notificationTasks } from "../notification/tasks.ts";
 import type { Environment } from "../settings/environment.ts";
+import { settingKeys } from "../settings/setting-keys.ts";
 import type { Settings } from "../settings/settings.ts";
+import { buildMetricsServer } from "./metrics/metrics-server.ts";
+import { scraper } from "./metrics/scrape.ts";
 import { buildServer, listen } from "./server.ts";
 import type { SystemdNotifier } from "./systemd-notify.ts";
 
@@ -80,14 +83,26 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
 async function runWithLock(options: DaemonOptions): Promise<void> {
   const { settings, logger } = options;
   const state: DaemonState = { database: null, watch: null, waitsFor: null, ready: false };
+  const scrape = scraper({
+    pool: () => presentPool(state),
+    mostEngines: settings.metrics.maxEngines,
+    build: { version: options.programVersion, nodeVersion: process.versions.node },
+    logger,
+  });
+  const metricsServer = settings.metrics.listen === null ? null : buildMetricsServer(scrape);
   const server = buildServer({
     logger,
     readHealth: () => readHealth(state, options.signal),
     api: { settings, programVersion: options.programVersion, logger, pool: () => presentPool(state) },
+    scrape,
   });
   try {
     const url = await listen(server, settings.listen);
     logger.info({ url }, `listening on ${url}`);
+    if (metricsServer !== null && settings.metrics.listen !== null) {
+      const metricsUrl = await listen(metricsServer, settings.metrics.listen, settingKeys.metricsListen);
+      logger.info({ url: `${metricsUrl}/metrics` }, `metrics without a token on ${metricsUrl}/metrics`);
+    }
     const database = await openWhenThere(options, state);
     state.database = database;
     try {
@@ -99,6 +114,7 @@ async function runWithLock(options: DaemonOptions): Promise<void> {
     }
   } finally {
     await server.close();
+    await metricsServer?.close();
   }
 }
 

@@ -1,20 +1,25 @@
 import { fastify, type FastifyInstance, type FastifyReply } from "fastify";
 import type { Logger } from "pino";
 import type { Health } from "../awareness/health.ts";
+import { isAllowed } from "../contract/api/permissions.ts";
 import { problemContentType } from "../contract/api/problem.ts";
 import { BackupAwarenessError } from "../contract/errors.ts";
+import { settingKeys } from "../settings/setting-keys.ts";
 import type { Settings } from "../settings/settings.ts";
 import { allHandlers } from "./api/all-handlers.ts";
 import type { ApiContext } from "./api/handlers.ts";
 import { problemOf } from "./api/problems.ts";
-import { registerApi } from "./api/register-api.ts";
+import { findCaller, refusal, registerApi } from "./api/register-api.ts";
 import { addHealthRoute } from "./routes/health.ts";
+import { addMetricsRoute } from "./routes/metrics.ts";
 
 /** What the routes need. */
 export type ServerOptions = {
   readonly logger: Logger;
   readonly readHealth: () => Promise<Health>;
   readonly api: ApiContext;
+  /** What /metrics says. */
+  readonly scrape: () => Promise<string>;
 };
 
 /** How long a client may take to send its request. */
@@ -57,6 +62,13 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   });
   registerApi(server, options.api, allHandlers(options.api));
   addHealthRoute(server, options.readHealth);
+  addMetricsRoute(server, {
+    scrape: options.scrape,
+    admit: async (request) => {
+      const caller = await findCaller(options.api, request);
+      if (!isAllowed("read", caller.kind)) throw refusal(caller);
+    },
+  });
   return server;
 }
 
@@ -64,17 +76,23 @@ export function buildServer(options: ServerOptions): FastifyInstance {
  * Begins to listen. Returns the URL under which the server is reached from this host.
  * Throws SETTINGS_INVALID, naming the setting, when the address cannot be had.
  */
-export async function listen(server: FastifyInstance, at: Settings["listen"]): Promise<string> {
+export async function listen(
+  server: FastifyInstance,
+  at: Settings["listen"],
+  { key, variable }: ListenSetting = settingKeys.listen,
+): Promise<string> {
   try {
     await server.listen({ host: at.host, port: at.port });
   } catch (error) {
-    throw explainListenError(error, at);
+    throw explainListenError(error, at, { key, variable });
   }
   const address = server.addresses().find((found) => typeof found === "object");
   return `http://${hostOf(address?.address ?? at.host)}:${address?.port ?? at.port}`;
 }
 
-function explainListenError(error: unknown, at: Settings["listen"]): unknown {
+type ListenSetting = { readonly key: string; readonly variable: string };
+
+function explainListenError(error: unknown, at: Settings["listen"], { key, variable }: ListenSetting): unknown {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   const reasons: Readonly<Record<string, string>> = {
     EADDRINUSE: "another program listens there",
@@ -87,9 +105,9 @@ function explainListenError(error: unknown, at: Settings["listen"]): unknown {
   if (reason === undefined) return error;
   return new BackupAwarenessError(
     "SETTINGS_INVALID",
-    `listen: cannot listen on "${hostOf(at.host)}:${at.port}": ${reason}`,
+    `${key}: cannot listen on "${hostOf(at.host)}:${at.port}": ${reason}`,
     {
-      hint: 'set `listen` in config.toml, or BACKUP_AWARENESS_LISTEN, to a free address and port, such as "127.0.0.1:8481"',
+      hint: `set \`${key}\` in config.toml, or ${variable}, to a free address and port, such as "127.0.0.1:8481"`,
       cause: error,
     },
   );

@@ -5,6 +5,7 @@ import { nearestWord } from "./nearest-word.ts";
 import { settingKeys, type GivenSettings } from "./setting-keys.ts";
 import {
   readAbsolutePath,
+  readCount,
   readDatabaseUrl,
   readFlag,
   readFqdn,
@@ -52,6 +53,12 @@ export function environmentSettings(
     })),
     ...ifGiven(settingKeys.allowCommand.variable, (value, variable) => ({ allowCommand: readFlag(value, variable) })),
     ...ifGiven(settingKeys.publicUrl.variable, (value, variable) => ({ publicUrl: readHttpUrl(value, variable) })),
+    ...ifGiven(settingKeys.metricsListen.variable, (value, variable) => ({
+      metricsListen: readListen(value, variable),
+    })),
+    ...ifGiven(settingKeys.metricsMaxEngines.variable, (value, variable) => ({
+      metricsMaxEngines: readCount(/^\d+$/.test(value) ? Number(value) : value, variable),
+    })),
     scopeUrls: scopeUrls(env, fileScopes),
   };
 }

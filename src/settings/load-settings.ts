@@ -10,6 +10,8 @@ import { readAbsolutePath, readFqdn } from "./setting-values.ts";
 import { tomlSettings } from "./toml-settings.ts";
 
 const systemConfigFile = "/etc/backup-awareness/config.toml";
+/** Of /metrics: some thousands of series, as a large exporter has. */
+const defaultMaxEngines = 1_000;
 const defaultListen = { host: "127.0.0.1", port: 8480 };
 
 /**
@@ -34,6 +36,7 @@ export async function loadSettings(environment: Environment, systemFile: string 
       allowCommand: given.allowCommand ?? false,
       publicUrl: given.publicUrl ?? null,
     },
+    metrics: { listen: given.metricsListen ?? null, maxEngines: given.metricsMaxEngines ?? defaultMaxEngines },
     protectsOnlyItself: given.scopeUrls?.["db"] === undefined && given.filesPaths === undefined,
   };
 }

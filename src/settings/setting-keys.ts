@@ -16,6 +16,8 @@ export const settingKeys = {
   },
   allowCommand: { key: "notification.allow_command", variable: "BACKUP_AWARENESS_NOTIFICATION_ALLOW_COMMAND" },
   publicUrl: { key: "notification.public_url", variable: "BACKUP_AWARENESS_NOTIFICATION_PUBLIC_URL" },
+  metricsListen: { key: "metrics.listen", variable: "BACKUP_AWARENESS_METRICS_LISTEN" },
+  metricsMaxEngines: { key: "metrics.max_engines", variable: "BACKUP_AWARENESS_METRICS_MAX_ENGINES" },
 } as const satisfies Record<string, { key: string | null; variable: string }>;
 
 /** What one source, a file or the environment, says. Absent: it says nothing of it. */
@@ -31,4 +33,6 @@ export type GivenSettings = {
   readonly allowPrivateAddresses?: readonly string[];
   readonly allowCommand?: boolean;
   readonly publicUrl?: string;
+  readonly metricsListen?: { readonly host: string; readonly port: number };
+  readonly metricsMaxEngines?: number;
 };

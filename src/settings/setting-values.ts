@@ -117,6 +117,12 @@ export function readFlag(value: unknown, where: string): boolean {
   throw settingError(where, value, "is neither true nor false", "true or false, without quotes");
 }
 
+/** How many of something: a whole number from 0 to a million. */
+export function readCount(value: unknown, where: string): number {
+  if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 1_000_000) return value;
+  throw settingError(where, value, "is no number that can be used", "a whole number from 0 to 1000000");
+}
+
 export function readHttpUrl(value: unknown, where: string): string {
   const hint = 'an address such as "https://backup.example.com"';
   const text = readText(value, where, hint);

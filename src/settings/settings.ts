@@ -13,8 +13,16 @@ export type Settings = {
   readonly scopes: ReadonlyMap<string, ScopeSettings>;
   readonly archiveDirectory: string;
   readonly notification: NotificationSettings;
+  readonly metrics: MetricsSettings;
   /** Neither scopes.db.url nor scopes.files.paths is set, so that a backup covers Backup Awareness itself and nothing else. */
   readonly protectsOnlyItself: boolean;
+};
+
+export type MetricsSettings = {
+  /** Where /metrics is served without a token; null: nowhere. */
+  readonly listen: Settings["listen"] | null;
+  /** Beyond so many engines only the worst have series of their own. */
+  readonly maxEngines: number;
 };
 
 export type NotificationSettings = {

@@ -3,6 +3,7 @@ import { nearestWord } from "./nearest-word.ts";
 import type { GivenSettings } from "./setting-keys.ts";
 import {
   readAbsolutePath,
+  readCount,
   readDatabaseUrl,
   readFlag,
   readFqdn,
@@ -18,7 +19,15 @@ type Table = Readonly<Record<string, unknown>>;
 
 /** What a parsed config.toml says; `file` is its path, for errors. Throws SETTINGS_INVALID; an unknown key is an error. */
 export function tomlSettings(parsed: unknown, file: string): GivenSettings {
-  const root = readTable(parsed, file, "", ["fqdn", "listen", "database", "scopes", "archive", "notification"]);
+  const root = readTable(parsed, file, "", [
+    "fqdn",
+    "listen",
+    "database",
+    "scopes",
+    "archive",
+    "notification",
+    "metrics",
+  ]);
   const database = readTable(root["database"] ?? {}, file, "database", ["url"]);
   const archive = readTable(root["archive"] ?? {}, file, "archive", ["directory"]);
   return {
@@ -30,6 +39,7 @@ export function tomlSettings(parsed: unknown, file: string): GivenSettings {
     })),
     ...scopeSettings(root["scopes"] ?? {}, file),
     ...notificationSettings(root["notification"] ?? {}, file),
+    ...metricsSettings(root["metrics"] ?? {}, file),
   };
 }
 
@@ -72,6 +82,16 @@ function notificationSettings(value: unknown, file: string): GivenSettings {
     })),
     ...ifGiven(notification["allow_command"], (flag) => ({ allowCommand: readFlag(flag, where("allow_command")) })),
     ...ifGiven(notification["public_url"], (url) => ({ publicUrl: readHttpUrl(url, where("public_url")) })),
+  };
+}
+
+function metricsSettings(value: unknown, file: string): GivenSettings {
+  const metrics = readTable(value, file, "metrics", ["listen", "max_engines"]);
+  return {
+    ...ifGiven(metrics["listen"], (at) => ({ metricsListen: readListen(at, `${file}: metrics.listen`) })),
+    ...ifGiven(metrics["max_engines"], (count) => ({
+      metricsMaxEngines: readCount(count, `${file}: metrics.max_engines`),
+    })),
   };
 }
 

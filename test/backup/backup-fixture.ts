@@ -72,6 +72,7 @@ export async function backupBench(
     scopes,
     archiveDirectory,
     protectsOnlyItself: false,
+    metrics: { listen: null, maxEngines: 1000 },
     notification: { allowPrivateAddresses: [], allowCommand: false, publicUrl: null },
   };
   const reports: Report[] = [];

@@ -17,6 +17,7 @@ function serverWith(health: Health) {
     logger,
     readHealth: () => Promise.resolve(health),
     api: { pool, settings, programVersion: "0.1.0", logger },
+    scrape: () => Promise.resolve("backup_awareness_up 0\n"),
   });
 }
 

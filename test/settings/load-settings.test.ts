@@ -67,6 +67,7 @@ describe("where nothing is set", () => {
       ]),
       archiveDirectory: "/home/ann/.local/state/backup-awareness/backups",
       notification: { allowPrivateAddresses: [], allowCommand: false, publicUrl: null },
+      metrics: { listen: null, maxEngines: 1000 },
       protectsOnlyItself: true,
     });
   });
@@ -172,7 +173,7 @@ describe("an unknown key", () => {
     ["[databse]\nurl = 'x'", '"databse"', 'did you mean "database"?'],
     ["[scopes.files]\npath = ['/x']", '"scopes.files.path"', 'did you mean "scopes.files.paths"?'],
     ["[scopes.db]\npaths = ['/x']", '"scopes.db.paths"', "known here: url"],
-    ["colour = 'red'", '"colour"', "known here: fqdn, listen, database, scopes, archive, notification"],
+    ["colour = 'red'", '"colour"', "known here: fqdn, listen, database, scopes, archive, notification, metrics"],
   ] as const) {
     test(`is named: ${JSON.stringify(toml)}`, async () => {
       const fault = await faultOf(loadToml(toml));

@@ -62,14 +62,15 @@ export function registerApi(server: FastifyInstance, context: ApiContext, handle
   });
 }
 
-async function findCaller(context: ApiContext, request: FastifyRequest): Promise<Caller> {
+/** Who asks. @throws DATABASE_UNREACHABLE where he says so by a token, and nobody can look it up */
+export async function findCaller(context: ApiContext, request: FastifyRequest): Promise<Caller> {
   const [scheme, secret, ...rest] = (request.headers.authorization ?? "").split(" ");
   if (scheme?.toLowerCase() !== "bearer" || secret === undefined || rest.length > 0) return anonymousCaller(request.ip);
   const token = await useToken(context.pool(), secret, request.ip);
   return token === null ? anonymousCaller(request.ip) : callerOfToken(token, request.ip);
 }
 
-function refusal(caller: Caller): BackupAwarenessError {
+export function refusal(caller: Caller): BackupAwarenessError {
   if (caller.kind === "anonymous")
     return new BackupAwarenessError("NOT_SIGNED_IN", "this needs a token or a session that is valid", {
       hint: "send `Authorization: Bearer TOKEN`; `backup-awareness token create` makes one",

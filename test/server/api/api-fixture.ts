@@ -5,6 +5,7 @@ import { type ApiClient, apiClient } from "../../../src/contract/api/client.ts";
 import { type TokenKind, tokenKinds } from "../../../src/contract/api/permissions.ts";
 import { openPool } from "../../../src/database/open-pool.ts";
 import { createToken } from "../../../src/database/tokens.ts";
+import { scraper } from "../../../src/server/metrics/scrape.ts";
 import { buildServer } from "../../../src/server/server.ts";
 import { createMigratedDatabase } from "../../support/migrated-database.ts";
 import { testServers } from "../../support/servers.ts";
@@ -23,6 +24,7 @@ export type ApiFixture = {
 };
 
 export const ownFqdn = "own.example.com";
+const metricsMaxEngines = 5;
 
 export async function startApi(): Promise<ApiFixture> {
   const [testServer] = testServers;
@@ -47,6 +49,12 @@ export async function startApi(): Promise<ApiFixture> {
       programVersion: "0.1.0",
       logger,
     },
+    scrape: scraper({
+      pool: () => pool,
+      mostEngines: metricsMaxEngines,
+      build: { version: "0.1.0", nodeVersion: process.versions.node },
+      logger,
+    }),
   });
   const tokens: Partial<Record<TokenKind, string>> = {};
   for (const kind of tokenKinds) {
