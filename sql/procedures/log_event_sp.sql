@@ -73,6 +73,8 @@ begin
                       name, kind, told_time(failing_since), coalesce(fault, 'no answer'), name)
         from channel where name = v_scope and removed_at is null
       );
+    else
+      return import_alert_message(v_type, v_fqdn, v_scope);
   end case;
 end
 $$;

@@ -46,7 +46,9 @@ begin
     return query
     select fqdn from engine where noted_state in ('no_full_backup', 'stale')
     union
-    select fqdn from engine_scope where stalled;
+    select fqdn from engine_scope where stalled
+    union
+    select fqdn from alert where cleared_at is null and type = any (import_alert_types());
     return;
   end if;
   return query

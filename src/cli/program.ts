@@ -11,6 +11,8 @@ import { addEventsCommand } from "./events.ts";
 import { addMaintenanceCommand } from "./maintenance.ts";
 import { examples, newProgram } from "./new-program.ts";
 import { addRuleCommand } from "./rule.ts";
+import { addImportCommand } from "./import.ts";
+import { addImportersCommand } from "./importers.ts";
 import { addRunCommand } from "./run.ts";
 import { addServiceCommand } from "./service.ts";
 import { addStartCommand } from "./start.ts";
@@ -35,6 +37,8 @@ const commands: readonly AddCommand[] = [
   addTokenCommand,
   addDatabaseCommand,
   addRunCommand,
+  addImportCommand,
+  addImportersCommand,
   addDoctorCommand,
   addServiceCommand,
 ];

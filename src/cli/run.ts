@@ -5,7 +5,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { BackupAwarenessError } from "../contract/errors.ts";
 import type { Report } from "../contract/report.ts";
-import { isScope } from "../contract/scope.ts";
 import { type HeldLock, takeLock } from "../database/embedded/lock.ts";
 import { openMigratedDatabase } from "../database/open-migrated-database.ts";
 import { recordReport } from "../database/record-report.ts";
@@ -14,10 +13,10 @@ import { exitCodeRulesOf } from "../report/exit-code-rules.ts";
 import { type RunningTool, runTool, type ToolEnd } from "../report/run-tool.ts";
 import { spoolReport } from "../report/spool.ts";
 import { endedReport, exitCodeOf, mayBeRetried, startedReport, type ToolRun } from "../report/tool-report.ts";
-import { readFqdn } from "../settings/setting-values.ts";
 import { homePlaces, type Settings } from "../settings/settings.ts";
 import type { CommandContext } from "./command-context.ts";
 import { examples } from "./new-program.ts";
+import { parseFqdn, parseScope } from "./parse-engine-words.ts";
 import { parseDuration } from "./parse-duration.ts";
 import { wholeNumber } from "./parse-whole-number.ts";
 
@@ -96,19 +95,6 @@ export function addRunCommand(program: Command, context: CommandContext): void {
     .action(async (command: string[], options: RunOptions) => {
       context.setExitCode(await run(context, command, options));
     });
-}
-
-function parseScope(text: string): string {
-  if (isScope(text)) return text;
-  throw new InvalidArgumentError("A scope is a lower-case word such as db or files: letters, digits, - and _.");
-}
-
-function parseFqdn(text: string): string {
-  try {
-    return readFqdn(text, "--fqdn");
-  } catch (error) {
-    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
-  }
 }
 
 function parseLockName(text: string): string {

@@ -51,6 +51,7 @@ export const errorCatalogue = {
   NOT_FOUND: { httpStatus: 404, exitCode: 1, meaning: "nothing is at that path" },
   NOT_SIGNED_IN: { httpStatus: 401, exitCode: 1, meaning: "the request bears no session or token that is valid" },
   NOT_ALLOWED: { httpStatus: 403, exitCode: 1, meaning: "the user or token may not do this" },
+  IMPORT_FAILED: { httpStatus: 422, exitCode: 1, meaning: "what a backup tool lists could not be read, or cannot be believed; nothing of it was recorded" },
   INTERNAL: { httpStatus: 500, exitCode: 1, meaning: "an error nobody foresaw" },
 } as const satisfies Record<string, { httpStatus: number; exitCode: number; meaning: string }>;
 

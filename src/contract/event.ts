@@ -39,6 +39,13 @@ export const eventTypes = {
   ENGINE_RESTORE_STARTED: { code: 9126, severity: "warning" },
   ENGINE_RESTORE_COMPLETED: { code: 9127, severity: "warning" },
   ENGINE_RESTORE_FAILED: { code: 9128, severity: "error" },
+  ENGINE_IMPORT_FAILED: { code: 9180, severity: "error" },
+  ENGINE_REPOSITORY_STANDS_STILL: { code: 9181, severity: "warning" },
+  ENGINE_BACKUP_NOT_LISTED: { code: 9182, severity: "alert" },
+  ENGINE_BACKUP_GONE: { code: 9183, severity: "alert" },
+  ENGINE_BACKUP_UNREPORTED: { code: 9184, severity: "warning" },
+  BACKUPS_LISTED: { code: 9186, severity: "normal" },
+  IMPORTER_REMOVED: { code: 9187, severity: "normal" },
 } as const satisfies Record<string, { code: number; severity: Severity }>;
 
 export type EventType = keyof typeof eventTypes;
@@ -49,5 +56,10 @@ export const alertTypes = [
   "ENGINE_NO_WARM_BACKUP",
   "ENGINE_BACKUP_STALLED",
   "CHANNEL_FAILING",
+  "ENGINE_IMPORT_FAILED",
+  "ENGINE_REPOSITORY_STANDS_STILL",
+  "ENGINE_BACKUP_NOT_LISTED",
+  "ENGINE_BACKUP_GONE",
+  "ENGINE_BACKUP_UNREPORTED",
 ] as const;
 export type AlertType = (typeof alertTypes)[number];

@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import { freeDeadJobs, freeDeadJobsTiming } from "../awareness/free-dead-jobs.ts";
 import { type Health, judgeHealth } from "../awareness/health.ts";
 import { checkSchedule } from "../awareness/check-schedule.ts";
+import { keepImporting } from "../awareness/keep-importing.ts";
 import { keepReplayingReports, replayReports } from "../awareness/replay-reports.ts";
 import { type JobRunner, runJobs } from "../awareness/run-jobs.ts";
 import { reasonToStandBack, watchRestores } from "../awareness/stand-back.ts";
@@ -303,7 +304,7 @@ class DaemonWork {
   }
 
   async #begin(presence: PoolClient, lose: (reason: string) => void): Promise<void> {
-    const { settings, logger, signal } = this.#options;
+    const { settings, environment, logger, now, signal } = this.#options;
     const { pool } = this.#database;
     const reason = await reasonToStandBack(settings);
     if (reason !== null) throw new Error(reason);
@@ -343,6 +344,15 @@ class DaemonWork {
     follow(this.#endings, watchRestores(settings, standBack, session.signal));
     follow(this.#endings, freeDeadJobs({ pool, logger, ...freeDeadJobsTiming, signal: session.signal }));
     follow(this.#endings, keepReplayingReports(spool, session.signal));
+    const importing = {
+      importers: settings.importers,
+      pool,
+      env: environment.env,
+      logger,
+      now,
+      actor: applicationName,
+    };
+    follow(this.#endings, keepImporting(importing, session.signal));
     this.#begun.resolve(undefined);
   }
 

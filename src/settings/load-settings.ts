@@ -23,10 +23,11 @@ export async function loadSettings(environment: Environment, systemFile: string 
   const configFile = await readConfigFile(environment, home, systemFile);
   const fromFile = configFile === null ? {} : tomlSettings(parseToml(configFile), configFile.path);
   const given = mergeSettings(fromFile, environmentSettings(environment.env, Object.keys(fromFile.scopeUrls ?? {})));
+  const fqdn = given.fqdn ?? readFqdn(await environment.hostFqdn(), "the host's name");
   return {
     home,
     configFile: configFile?.path ?? null,
-    fqdn: given.fqdn ?? readFqdn(await environment.hostFqdn(), "the host's name"),
+    fqdn,
     listen: given.listen ?? defaultListen,
     databaseUrl: given.databaseUrl ?? null,
     scopes: scopesOf(given, configFile === null ? home : dirname(configFile.path)),
@@ -37,6 +38,7 @@ export async function loadSettings(environment: Environment, systemFile: string 
       publicUrl: given.publicUrl ?? null,
     },
     metrics: { listen: given.metricsListen ?? null, maxEngines: given.metricsMaxEngines ?? defaultMaxEngines },
+    importers: (given.importers ?? []).map((importer) => ({ ...importer, fqdn: importer.fqdn ?? fqdn })),
     protectsOnlyItself: given.scopeUrls?.["db"] === undefined && given.filesPaths === undefined,
   };
 }

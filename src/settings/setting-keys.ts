@@ -1,3 +1,5 @@
+import type { ImporterSettings } from "./settings.ts";
+
 /** Every setting: its key in config.toml (null: only by environment) and its variable. docs/settings.md is compared with it by a test. */
 export const settingKeys = {
   home: { key: null, variable: "BACKUP_AWARENESS_HOME" },
@@ -20,6 +22,9 @@ export const settingKeys = {
   metricsMaxEngines: { key: "metrics.max_engines", variable: "BACKUP_AWARENESS_METRICS_MAX_ENGINES" },
 } as const satisfies Record<string, { key: string | null; variable: string }>;
 
+/** An importer as config.toml has it; the engine may be left out. */
+export type GivenImporter = Omit<ImporterSettings, "fqdn"> & { readonly fqdn: string | null };
+
 /** What one source, a file or the environment, says. Absent: it says nothing of it. */
 export type GivenSettings = {
   readonly fqdn?: string;
@@ -35,4 +40,5 @@ export type GivenSettings = {
   readonly publicUrl?: string;
   readonly metricsListen?: { readonly host: string; readonly port: number };
   readonly metricsMaxEngines?: number;
+  readonly importers?: readonly GivenImporter[];
 };

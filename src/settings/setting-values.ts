@@ -137,12 +137,14 @@ export function readHttpUrl(value: unknown, where: string): string {
   return text;
 }
 
-function readList(value: unknown, where: string, example: string): unknown[] {
+/** A list, of whatever. */
+export function readList(value: unknown, where: string, example: string): unknown[] {
   if (!Array.isArray(value)) throw settingError(where, value, "is no list", `a list, such as ${example}`);
   return value as unknown[];
 }
 
-function readText(value: unknown, where: string, hint: string): string {
+/** A text that is not empty. */
+export function readText(value: unknown, where: string, hint: string): string {
   if (typeof value !== "string") throw settingError(where, value, "is no text", hint);
   if (value.trim() === "") throw settingError(where, value, "is empty", hint);
   if (value.includes("\0")) throw settingError(where, value, "holds a NUL", hint);

@@ -1,3 +1,5 @@
+import type { ImporterKind } from "../contract/importer.ts";
+
 /** Where things are: config.toml and the environment, already checked. Policy is not here: see contract/option.ts. */
 export type Settings = {
   /** Absolute path of the home: state, spool, archives, the embedded cluster. */
@@ -14,6 +16,8 @@ export type Settings = {
   readonly archiveDirectory: string;
   readonly notification: NotificationSettings;
   readonly metrics: MetricsSettings;
+  /** The tools whose own lists the daemon reads, by name. */
+  readonly importers: readonly ImporterSettings[];
   /** Neither scopes.db.url nor scopes.files.paths is set, so that a backup covers Backup Awareness itself and nothing else. */
   readonly protectsOnlyItself: boolean;
 };
@@ -46,6 +50,29 @@ export type ScopeSettings =
       /** Patterns as GNU tar's --exclude takes them. */
       readonly exclude: readonly string[];
     };
+
+/** A tool whose own list of backups is read. */
+export type ImporterSettings = {
+  readonly name: string;
+  readonly kind: ImporterKind;
+  readonly scope: string;
+  /** The engine whose backups they are, in lower case. */
+  readonly fqdn: string;
+  /** What prints the list; null: the kind's own, or there is a path. */
+  readonly command: readonly string[] | null;
+  /** The directory that is the list; null: a command prints it. */
+  readonly path: string | null;
+  /** Of a directory's files, those that are dumps; null: all. */
+  readonly pattern: string | null;
+  readonly minimumBytes: number;
+  /** Added to the daemon's own for the command. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Of times that the list tells without one; an IANA name. */
+  readonly timeZone: string;
+  readonly everyMs: number;
+  /** Where the list does not tell how a run ended, that it is listed counts as completed. */
+  readonly acceptsUnknown: boolean;
+};
 
 /** The places below home. */
 export const homePlaces = {

@@ -1,6 +1,7 @@
 import { scopePattern } from "../contract/scope.ts";
 import { nearestWord } from "./nearest-word.ts";
-import type { GivenSettings } from "./setting-keys.ts";
+import { importerKeys, readImporter } from "./importer-settings.ts";
+import type { GivenImporter, GivenSettings } from "./setting-keys.ts";
 import {
   readAbsolutePath,
   readCount,
@@ -27,6 +28,7 @@ export function tomlSettings(parsed: unknown, file: string): GivenSettings {
     "archive",
     "notification",
     "metrics",
+    "importers",
   ]);
   const database = readTable(root["database"] ?? {}, file, "database", ["url"]);
   const archive = readTable(root["archive"] ?? {}, file, "archive", ["directory"]);
@@ -40,6 +42,7 @@ export function tomlSettings(parsed: unknown, file: string): GivenSettings {
     ...scopeSettings(root["scopes"] ?? {}, file),
     ...notificationSettings(root["notification"] ?? {}, file),
     ...metricsSettings(root["metrics"] ?? {}, file),
+    ...ifGiven(root["importers"], (value) => ({ importers: readImporters(value, file) })),
   };
 }
 
@@ -93,6 +96,14 @@ function metricsSettings(value: unknown, file: string): GivenSettings {
       metricsMaxEngines: readCount(count, `${file}: metrics.max_engines`),
     })),
   };
+}
+
+function readImporters(value: unknown, file: string): readonly GivenImporter[] {
+  const tables = readTable(value, file, "importers", null);
+  return Object.entries(tables).map(([name, table]) => {
+    const keys = readTable(table, file, `importers.${name}`, importerKeys);
+    return readImporter(name, keys, `${file}: importers.${name}`);
+  });
 }
 
 /** A table that holds none but the known keys; null: any. `path` is the table's own key, empty for the whole file. */

@@ -71,6 +71,7 @@ export async function backupBench(
     databaseUrl: null,
     scopes,
     archiveDirectory,
+    importers: [],
     protectsOnlyItself: false,
     metrics: { listen: null, maxEngines: 1000 },
     notification: { allowPrivateAddresses: [], allowCommand: false, publicUrl: null },

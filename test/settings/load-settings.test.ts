@@ -68,6 +68,7 @@ describe("where nothing is set", () => {
       archiveDirectory: "/home/ann/.local/state/backup-awareness/backups",
       notification: { allowPrivateAddresses: [], allowCommand: false, publicUrl: null },
       metrics: { listen: null, maxEngines: 1000 },
+      importers: [],
       protectsOnlyItself: true,
     });
   });
@@ -173,7 +174,11 @@ describe("an unknown key", () => {
     ["[databse]\nurl = 'x'", '"databse"', 'did you mean "database"?'],
     ["[scopes.files]\npath = ['/x']", '"scopes.files.path"', 'did you mean "scopes.files.paths"?'],
     ["[scopes.db]\npaths = ['/x']", '"scopes.db.paths"', "known here: url"],
-    ["colour = 'red'", '"colour"', "known here: fqdn, listen, database, scopes, archive, notification, metrics"],
+    [
+      "colour = 'red'",
+      '"colour"',
+      "known here: fqdn, listen, database, scopes, archive, notification, metrics, importers",
+    ],
   ] as const) {
     test(`is named: ${JSON.stringify(toml)}`, async () => {
       const fault = await faultOf(loadToml(toml));
@@ -403,4 +408,55 @@ test("docs/settings.md lists every setting, and no other", async () => {
     variable,
   }));
   assert.deepEqual(rows, Object.values(settingKeys));
+});
+
+describe("an importer", () => {
+  const nightly = (lines: string) => `[importers.nightly]\nkind = "restic"\nscope = "files"\n${lines}`;
+
+  test("is its kind's command, of this host's engine, every hour, unless told otherwise", async () => {
+    const [plain] = (await loadToml(nightly(""))).importers;
+    assert.deepEqual(plain, {
+      name: "nightly",
+      kind: "restic",
+      scope: "files",
+      fqdn: "host.example.com",
+      command: null,
+      path: null,
+      pattern: null,
+      minimumBytes: 1,
+      environment: {},
+      timeZone: "UTC",
+      everyMs: 3_600_000,
+      acceptsUnknown: false,
+    });
+    const lines = `engine = "Web1"\ncommand = "restic snapshots --json | cat"\nevery = "15m"\naccept_unknown = true\ntimezone = "Europe/Berlin"\nenvironment = { RESTIC_PASSWORD = "x" }`;
+    const [told] = (await loadToml(nightly(lines))).importers;
+    assert.deepEqual(
+      [told?.fqdn, told?.command, told?.everyMs, told?.acceptsUnknown, told?.timeZone, told?.environment],
+      [
+        "web1",
+        ["/bin/sh", "-c", "restic snapshots --json | cat"],
+        900_000,
+        true,
+        "Europe/Berlin",
+        { RESTIC_PASSWORD: "x" },
+      ],
+    );
+  });
+
+  for (const [lines, fault] of [
+    ['[importers.a]\nscope = "db"', "importers.a.kind"],
+    ['[importers.a]\nkind = "resitc"\nscope = "db"', "no kind of importer"],
+    ['[importers.a]\nkind = "barman"\nscope = "db"', "names no command"],
+    ['[importers.a]\nkind = "dumps"\nscope = "db"', "importers.a.path"],
+    ['[importers.a]\nkind = "dumps"\nscope = "db"\npath = "/b"\ncommand = "x"', "importers.a.command"],
+    ['[importers.a]\nkind = "pgbackrest"\nscope = "db"\naccept_unknown = true', "accept_unknown"],
+    ['[importers.a]\nkind = "restic"\nscope = "db"\nevery = "5s"', "importers.a.every"],
+    ['[importers.a]\nkind = "restic"\nscope = "db"\ntimezone = "Mars"', "no time zone"],
+    ['[importers.a]\nkind = "restic"\nscope = "db"\ncolour = "red"', "importers.a.colour"],
+  ] as const) {
+    test(`is refused where it cannot be used: ${fault}`, async () => {
+      assert.match((await faultOf(loadToml(lines))).message, new RegExp(fault));
+    });
+  }
 });
