@@ -8,7 +8,9 @@
 // - node_modules/.bin holds the commands, so that they run by name in npm scripts;
 // - for `test`: psql and pg_dump are on the machine. For `start` they are only asked for, since the daemon runs without;
 // - for `test`, on Debian and its kin: the programs of monitoring systems are unpacked below .cache/monitoring. Where they
-//   cannot be had, the tests that ask them are skipped.
+//   cannot be had, the tests that ask them are skipped;
+// - for `test`, as root on Debian and its kin: the backup tools that the importers' tests run are installed. Elsewhere, where
+//   one is missing, its tests are skipped; in CI they fail.
 
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -23,6 +25,7 @@ const stampFile = path.join(modules, ".set-up");
 const lockFile = path.join(root, ".cache", "set-up.lock");
 const commands = ["backup-awareness", "engine-backup", "engine-config"];
 const postgresPrograms = ["psql", "pg_dump"];
+const backupTools = { restic: "restic", borg: "borgbackup", borgmatic: "borgmatic" };
 const monitoringPrograms = path.join(root, ".cache", "monitoring");
 const monitoringPackages = ["prometheus", "nagios4-core", "icinga2-bin", "snmptrapd"];
 
@@ -49,6 +52,7 @@ function main(purpose) {
   const wanted = stamp();
   if (!packagesAreSetUp(wanted)) withLock(() => setUpPackages(wanted));
   setUpPostgresPrograms(purpose);
+  if (purpose === "test") setUpBackupTools();
   if (purpose === "test" && !fs.existsSync(monitoringPrograms)) withLock(setUpMonitoringPrograms);
 }
 
@@ -267,7 +271,11 @@ function postgresDirectories() {
 function postgresPackage() {
   const sudo = process.getuid?.() === 0 ? "" : "sudo ";
   if (process.platform === "darwin") return { command: "brew install libpq" };
-  if (isOnPath("apt-get")) return { command: `${sudo}apt-get install -y postgresql-client`, install: installWithApt };
+  if (isOnPath("apt-get"))
+    return {
+      command: `${sudo}apt-get install -y postgresql-client`,
+      install: () => installWithApt("postgresql-client"),
+    };
   if (isOnPath("dnf")) return { command: `${sudo}dnf install -y postgresql` };
   if (isOnPath("yum")) return { command: `${sudo}yum install -y postgresql` };
   if (isOnPath("zypper")) return { command: `${sudo}zypper install -y postgresql` };
@@ -276,7 +284,7 @@ function postgresPackage() {
   return { command: "install psql and pg_dump with this system's package manager, or put them on PATH" };
 }
 
-function installWithApt() {
+function installWithApt(...packages) {
   let output = "";
   const apt = (...words) => {
     const result = spawnSync("apt-get", ["-qq", "-o", "DPkg::Lock::Timeout=120", ...words], {
@@ -287,11 +295,21 @@ function installWithApt() {
     output = `${result.stdout ?? ""}${result.stderr ?? ""}${result.error?.message ?? ""}`.trimEnd();
     return result.status === 0;
   };
-  const install = () => apt("install", "-y", "--no-install-recommends", "postgresql-client");
+  const install = () => apt("install", "-y", "--no-install-recommends", ...packages);
   // A new machine or image has no package lists, or such that name versions that are gone.
   if (listIfThere("/var/lib/apt/lists").some((name) => /_Packages(\.\w+)?$/.test(name)) && install()) return;
   if (!apt("update")) say(`apt-get update failed; trying with the package lists that are there\n${output}`);
   if (!install()) say(`apt-get install failed\n${output}`);
+}
+
+// ---- other backup tools
+
+function setUpBackupTools() {
+  const missing = Object.keys(backupTools).filter((name) => !isOnPath(name));
+  if (missing.length === 0 || process.getuid?.() !== 0 || !isOnPath("apt-get")) return;
+  const packages = missing.map((name) => backupTools[name]);
+  say(`installing ${packages.join(", ")} for the tests …`);
+  installWithApt(...packages);
 }
 
 // ---- the programs of monitoring systems

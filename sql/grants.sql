@@ -14,6 +14,7 @@ grant execute on function
   record_report(varchar, timestamptz, text, text, varchar, text, text, bigint, bigint, text, text, bigint, text, timestamptz),
   note_listing(varchar, varchar, varchar, text, text, jsonb, timestamptz),
   end_listing(varchar, varchar, varchar, text, text, timestamptz, boolean, text[], integer, text, timestamptz),
+  log_output(varchar, varchar, text, timestamptz),
   remove_importers(text, text[], varchar, text, timestamptz),
   log_refused_report(text, text, text, text, text, timestamptz),
   log_archive_event(text, varchar, text, text, timestamptz),

@@ -46,6 +46,7 @@ export const eventTypes = {
   ENGINE_BACKUP_UNREPORTED: { code: 9184, severity: "warning" },
   BACKUPS_LISTED: { code: 9186, severity: "normal" },
   IMPORTER_REMOVED: { code: 9187, severity: "normal" },
+  ENGINE_BACKUP_LOGGED: { code: 9188, severity: "normal" },
 } as const satisfies Record<string, { code: number; severity: Severity }>;
 
 export type EventType = keyof typeof eventTypes;

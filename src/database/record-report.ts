@@ -47,6 +47,17 @@ export async function recordLateReport(pool: Pool, report: Report): Promise<bool
   }
 }
 
+/** Says in the audit log what a tool wrote while it runs. @throws REPORT_INVALID */
+export async function logOutput(pool: Pool, scope: string, fqdn: string, output: string): Promise<void> {
+  await callProcedure("REPORT_INVALID", async () => {
+    const log = (text: string) => pool.query("select backup_awareness.log_output($1, $2, $3)", [scope, fqdn, text]);
+    await log(withoutNul(output)).catch((error: unknown) => {
+      if (error instanceof Error && "code" in error && error.code === "22P05") return log(inAscii(output));
+      throw error;
+    });
+  });
+}
+
 async function callRecordReport(pool: Pool, report: Report, storable: (text: string) => string): Promise<boolean> {
   const { rows } = await pool.query<{ is_new: boolean }>(
     "select backup_awareness.record_report($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) as is_new",

@@ -12,6 +12,7 @@ import { problemOf } from "./api/problems.ts";
 import { findCaller, refusal, registerApi } from "./api/register-api.ts";
 import { addHealthRoute } from "./routes/health.ts";
 import { addMetricsRoute } from "./routes/metrics.ts";
+import { addPingRoutes } from "./routes/ping.ts";
 
 /** What the routes need. */
 export type ServerOptions = {
@@ -69,6 +70,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
       if (!isAllowed("read", caller.kind)) throw refusal(caller);
     },
   });
+  addPingRoutes(server, options.api);
   return server;
 }
 
