@@ -156,8 +156,8 @@ async function demandNoneLeftOut(request: PackRequest): Promise<void> {
   }
 }
 
-/** What tar packs is what the settings say, whatever the environment adds. */
-function withoutTarOptions(env: PackRequest["env"]): PackRequest["env"] {
+/** What tar does is what we say, whatever the environment adds. */
+export function withoutTarOptions(env: PackRequest["env"]): PackRequest["env"] {
   return Object.fromEntries(Object.entries(env).filter(([name]) => name !== "TAR_OPTIONS"));
 }
 

@@ -1,9 +1,12 @@
-import { rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { BackupAwarenessError } from "../../contract/errors.ts";
 import type { Scope } from "../../contract/scope.ts";
+import { homePlaces } from "../../settings/settings.ts";
 import { reportsOfArchive } from "./archive-reports.ts";
 import { type Check, noted, passed, refused } from "./check.ts";
 import { extractArchive, type ExtractedArchive, type ExtractedDump } from "./extract-archive.ts";
+import { checkFiles, type FilesRestore, ownLocks, prepareFiles, type PreparedFiles } from "./restore-files.ts";
 import { planDatabase } from "./plan-database.ts";
 import { prepareDatabase, type DatabaseRestore, type PreparedDatabase } from "./restore-database.ts";
 import { restoreStamp } from "./restore-names.ts";
@@ -21,7 +24,10 @@ export async function runRestore(request: RestoreRequest, means: RestoreMeans): 
 }
 
 type PlannedDatabase = { readonly scope: Scope; readonly restore: DatabaseRestore; readonly target: OpenTarget };
-type Prepared = { readonly scope: Scope; readonly startedMs: number } & { readonly database: PreparedDatabase };
+type Prepared = { readonly scope: Scope; readonly startedMs: number } & (
+  | { readonly kind: "database"; readonly work: PreparedDatabase }
+  | { readonly kind: "files"; readonly work: PreparedFiles }
+);
 
 class RestoreRun {
   readonly #request: RestoreRequest;
@@ -30,6 +36,7 @@ class RestoreRun {
   readonly #checks: Check[] = [];
   readonly #targets: OpenTarget[] = [];
   readonly #prepared: Prepared[] = [];
+  #files: FilesRestore | null = null;
   readonly #restored: ScopeRestored[] = [];
 
   constructor(request: RestoreRequest, means: RestoreMeans) {
@@ -53,7 +60,7 @@ class RestoreRun {
         temporaryDirectory: keepsTemporary ? directory : null,
       };
     } finally {
-      for (const { database } of this.#prepared) await database.discard();
+      for (const { work } of this.#prepared) await work.discard();
       for (const target of this.#targets) await target.close();
       if (!keepsTemporary) await rm(directory, { recursive: true, force: true });
     }
@@ -89,13 +96,34 @@ class RestoreRun {
         this.#checks.push(refused(scope, error.message, error.hint ?? "see the log"));
       }
     }
-    if (archive.files !== null) {
-      this.#checks.push(
-        noted("files", "files are not restored by this program yet", "extract the member ./files by hand"),
-      );
-    }
+    await this.#planFiles(archive);
     // Our own database last: until then it takes the events.
     return planned.toSorted((one, other) => Number(one.target.own !== null) - Number(other.target.own !== null));
+  }
+
+  async #planFiles(archive: ExtractedArchive): Promise<void> {
+    const scan = archive.files;
+    if (scan === null) return;
+    const { settings, force, dropsFormer } = this.#request;
+    const configured = settings.scopes.get("files");
+    const home = Object.values(homePlaces).map((name) => join(settings.home, name));
+    const locks = (await readdir(settings.home)).filter((name) => name.endsWith(".lock"));
+    locks.push(...ownLocks);
+    const restore: FilesRestore = {
+      archive: archive.archive,
+      scan,
+      packedPaths: archive.description.manifest?.scopes["files"]?.files?.paths ?? null,
+      configuredPaths: configured?.kind === "files" ? configured.paths : [],
+      stays: [...home, settings.archiveDirectory, ...locks.map((name) => join(settings.home, name))],
+      home: settings.home,
+      force,
+      dropsFormer,
+      stamp: this.#stamp,
+      isRoot: this.#means.userId === 0,
+    };
+    const checks = await checkFiles(restore);
+    this.#checks.push(...checks);
+    if (!checks.some(({ outcome }) => outcome === "refused")) this.#files = restore;
   }
 
   async #planDatabase(scope: Scope, dump: ExtractedDump, archive: ExtractedArchive): Promise<PlannedDatabase | null> {
@@ -129,15 +157,17 @@ class RestoreRun {
   async #restore(archive: ExtractedArchive, databases: readonly PlannedDatabase[]): Promise<void> {
     const fqdn = archive.description.manifest?.fqdn ?? this.#request.settings.fqdn;
     const { tell, log } = this.#means;
-    for (const { scope } of databases)
-      await tell("ENGINE_RESTORE_STARTED", fqdn, scope, `from "${this.#request.path}"`);
+    const scopes = [...databases.map(({ scope }) => scope), ...(this.#files === null ? [] : ["files"])];
+    for (const scope of scopes) await tell("ENGINE_RESTORE_STARTED", fqdn, scope, `from "${this.#request.path}"`);
     try {
+      if (this.#files !== null) await this.#prepareFiles(this.#files);
       for (const planned of databases) await this.#prepare(planned);
+      // Files first: to move them back is easy. Our own database last, until then it takes the events.
       for (const prepared of this.#prepared) await this.#settle(prepared);
     } catch (cause) {
-      const error = this.#withState(cause, databases);
+      const error = this.#withState(cause, scopes);
       log.error(error.message);
-      for (const { scope } of databases) {
+      for (const scope of scopes) {
         if (!this.#restored.some((done) => done.scope === scope))
           await tell("ENGINE_RESTORE_FAILED", fqdn, scope, error.message);
       }
@@ -152,22 +182,33 @@ class RestoreRun {
     const startedMs = performance.now();
     this.#means.onProgress({ step: "restoring", scope });
     await target.own?.standBack();
-    this.#prepared.push({ scope, startedMs, database: await prepareDatabase(restore, this.#means) });
+    const work = await prepareDatabase(restore, this.#means);
+    this.#prepared.push({ scope, kind: "database", startedMs, work });
   }
 
-  async #settle({ scope, startedMs, database }: Prepared): Promise<void> {
+  async #prepareFiles(restore: FilesRestore): Promise<void> {
+    const startedMs = performance.now();
+    this.#means.onProgress({ step: "restoring", scope: "files" });
+    this.#prepared.push({ scope: "files", kind: "files", startedMs, work: await prepareFiles(restore, this.#means) });
+  }
+
+  async #settle(prepared: Prepared): Promise<void> {
     this.#means.signal.throwIfAborted();
-    const restored = await database.settle();
-    const durationMs = Math.round(performance.now() - startedMs);
-    this.#restored.push({ scope, kind: "database", durationMs, restored });
-    this.#means.log.info(describeRestored({ scope, kind: "database", durationMs, restored }, this.#request.path));
+    const { scope, startedMs } = prepared;
+    const lasted = () => Math.round(performance.now() - startedMs);
+    const done: ScopeRestored =
+      prepared.kind === "files"
+        ? { scope, kind: "files", restored: await prepared.work.settle(), durationMs: lasted() }
+        : { scope, kind: "database", restored: await prepared.work.settle(), durationMs: lasted() };
+    this.#restored.push(done);
+    this.#means.log.info(describeRestored(done, this.#request.path));
   }
 
   /** The failure, and what is where now. */
-  #withState(cause: unknown, databases: readonly PlannedDatabase[]): BackupAwarenessError {
+  #withState(cause: unknown, scopes: readonly Scope[]): BackupAwarenessError {
     const message = cause instanceof Error ? cause.message : String(cause);
     const done = this.#restored.map(({ scope }) => scope);
-    const untouched = databases.map(({ scope }) => scope).filter((scope) => !done.includes(scope));
+    const untouched = scopes.filter((scope) => !done.includes(scope));
     const state =
       done.length === 0
         ? `nothing was replaced: ${untouched.join(", ")} ${untouched.length === 1 ? "is" : "are"} as before`
