@@ -1,8 +1,9 @@
 import { cpus, totalmem } from "node:os";
 import { benchAwareness } from "./awareness.ts";
+import { benchEngineBackup } from "./engine-backup/engine-backup.ts";
 import { startTestServers } from "../test/support/start-servers.ts";
 
-const benches = { awareness: benchAwareness } as const;
+const benches = { awareness: benchAwareness, "engine-backup": benchEngineBackup } as const;
 
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => !(name in benches));

@@ -44,6 +44,8 @@ export type Bench = {
   readonly settings: Settings;
   readonly reports: Report[];
   readonly logLines: string[];
+  /** What a run gets where a test says nothing else. */
+  readonly means: BackupMeans;
   run(request?: Partial<BackupRequest>, means?: Partial<BackupMeans>): Promise<BackupResult>;
 };
 
@@ -115,6 +117,7 @@ export async function backupBench(
     settings,
     reports,
     logLines,
+    means: common,
     run: (request = {}, means = {}) =>
       runBackup(
         { settings, scopes: [], file: null, excluded: { tables: [], tableData: [] }, logPath: null, ...request },
