@@ -23,7 +23,7 @@ grant execute on function
   set_option(text, jsonb, text, timestamptz),
   set_own_engine(varchar, timestamptz), add_engine(varchar, text, timestamptz), remove_engine(varchar, text, timestamptz),
   set_required_scopes(varchar, varchar[], integer[], text, timestamptz),
-  dismiss_alert(bigint, text, text, timestamptz),
+  dismiss_alert(bigint, text, text, timestamptz), restore_alert(bigint, text, timestamptz),
   add_channel(text, text, jsonb, bytea, text, text, timestamptz), set_channel(text, jsonb, bytea, text, timestamptz),
   remove_channel(text, text, timestamptz),
   add_notification_rule(text, text[], text[], integer, integer, integer, text, timestamptz),
@@ -35,6 +35,13 @@ grant execute on function
   remove_old_notifications(integer),
   create_token(text, text, varchar, text, bytea, timestamptz, text, timestamptz), revoke_token(bigint, text, timestamptz),
   use_token(bytea, text, timestamptz),
+  add_user(text, text, text, timestamptz), change_user(text, text, boolean, text, timestamptz),
+  set_password(text, text, bytea, text, timestamptz), make_password_link(text, bytea, timestamptz, text, timestamptz),
+  use_password_link(bytea, timestamptz), open_session(text, bytea, timestamptz, text, text, timestamptz),
+  use_session(bytea, interval, timestamptz), close_sessions(text, bytea, text, timestamptz),
+  login_wait(text, text, timestamptz), note_login_failure(text, text, timestamptz),
+  offer_second_factor(text, text), confirm_second_factor(text, bigint, bytea[], text, timestamptz),
+  remove_second_factor(text, text, timestamptz), take_totp_step(text, bigint), take_recovery_code(text, bytea, text, timestamptz),
   engine_status(varchar[], timestamptz), name_parts(varchar), policy(), alert_message(text, varchar, varchar, policy_in_force)
 to backup_awareness;
 

@@ -18,6 +18,7 @@ import { addServiceCommand } from "./service.ts";
 import { addStartCommand } from "./start.ts";
 import { addStatusCommand } from "./status.ts";
 import { addTokenCommand } from "./token.ts";
+import { addUserCommand } from "./user.ts";
 
 type AddCommand = (program: Command, context: CommandContext) => void;
 
@@ -34,6 +35,7 @@ const commands: readonly AddCommand[] = [
   addMaintenanceCommand,
   addNotificationsCommand,
   addDeliveriesCommand,
+  addUserCommand,
   addTokenCommand,
   addDatabaseCommand,
   addRunCommand,

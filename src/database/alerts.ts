@@ -72,3 +72,14 @@ export async function dismissAlert(pool: Pool, id: number, actor: string, note: 
     return rows[0]?.is_new ?? false;
   });
 }
+
+/** Undoes a dismissal. Returns whether there was one. @throws ALERT_UNKNOWN */
+export async function restoreAlert(pool: Pool, id: number, actor: string): Promise<boolean> {
+  return callProcedure("ALERT_UNKNOWN", async () => {
+    const { rows } = await pool.query<{ is_new: boolean }>("select backup_awareness.restore_alert($1, $2) as is_new", [
+      id,
+      actor,
+    ]);
+    return rows[0]?.is_new ?? false;
+  });
+}

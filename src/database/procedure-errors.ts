@@ -10,6 +10,7 @@ const ownStates: Readonly<Record<string, ErrorCode>> = {
   BA053: "RULE_UNKNOWN",
   BA054: "MAINTENANCE_UNKNOWN",
   BA041: "TOKEN_UNKNOWN",
+  BA042: "USER_UNKNOWN",
 };
 
 const unreachableCodes = new Set([

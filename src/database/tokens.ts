@@ -35,7 +35,7 @@ export type ValidToken = Pick<Token, "id" | "name" | "kind" | "engine">;
 const shownCharacters = 8;
 
 /** What is kept of a secret of 256 random bits: nothing slower is needed, since nobody can guess it. */
-function hashOfSecret(secret: string): Buffer {
+export function hashOfSecret(secret: string): Buffer {
   return createHash("sha256").update(secret, "utf8").digest();
 }
 

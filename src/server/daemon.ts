@@ -26,6 +26,7 @@ import { settingKeys } from "../settings/setting-keys.ts";
 import type { Settings } from "../settings/settings.ts";
 import { buildMetricsServer } from "./metrics/metrics-server.ts";
 import { scraper } from "./metrics/scrape.ts";
+import { offerFirstLink } from "./password-links.ts";
 import { buildServer, listen } from "./server.ts";
 import type { SystemdNotifier } from "./systemd-notify.ts";
 
@@ -94,8 +95,8 @@ async function runWithLock(options: DaemonOptions): Promise<void> {
   const server = buildServer({
     logger,
     readHealth: () => readHealth(state, options.signal),
-    api: { settings, programVersion: options.programVersion, logger, pool: () => presentPool(state) },
     scrape,
+    api: { settings, programVersion: options.programVersion, now: options.now, logger, pool: () => presentPool(state) },
   });
   try {
     const url = await listen(server, settings.listen);
@@ -133,6 +134,7 @@ async function work(options: DaemonOptions, state: DaemonState, database: Databa
     logger.info({ engine: settings.fqdn, health: healthUrl, embedded: database.embedded }, "the daemon is ready");
     systemd.ready(`Watching; ${healthUrl}`);
     systemd.watch(() => now().getTime() - watch.lastBeatAt().getTime() < stuckAfterMs);
+    void offerSignIn(options, database, new URL(healthUrl).origin);
     options.onReady({ database, healthUrl }).catch((error: unknown) => {
       // A database that goes away in this moment is the watch's to tell.
       logger.debug({ err: error }, "could not say what to do next");
@@ -143,6 +145,18 @@ async function work(options: DaemonOptions, state: DaemonState, database: Databa
     stop.abort();
     await state.watch?.ended;
     await daemonWork.stopped();
+  }
+}
+
+/** Until somebody can sign in who may administer, every start offers a link for that: there is no default password. */
+async function offerSignIn({ logger, now }: DaemonOptions, { pool }: Database, url: string): Promise<void> {
+  try {
+    const link = await offerFirstLink(pool, applicationName, now());
+    if (link === null) return;
+    logger.info(`set the admin's password, within an hour: ${url}${link.path}`);
+  } catch (error) {
+    // A database that goes away in this moment is the watch's to tell; the next start offers it again.
+    logger.debug({ err: error }, "could not offer a link for the first admin");
   }
 }
 

@@ -7,9 +7,11 @@ import { BackupAwarenessError } from "../contract/errors.ts";
 import { settingKeys } from "../settings/setting-keys.ts";
 import type { Settings } from "../settings/settings.ts";
 import { allHandlers } from "./api/all-handlers.ts";
+import { EventHub } from "./api/event-hub.ts";
 import type { ApiContext } from "./api/handlers.ts";
 import { problemOf } from "./api/problems.ts";
 import { findCaller, refusal, registerApi } from "./api/register-api.ts";
+import { addSecurityHeaders } from "./security-headers.ts";
 import { addHealthRoute } from "./routes/health.ts";
 import { addMetricsRoute } from "./routes/metrics.ts";
 import { addPingRoutes } from "./routes/ping.ts";
@@ -39,6 +41,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     bodyLimit: longestBody,
     routerOptions: { maxParamLength: longestParameter },
   });
+  addSecurityHeaders(server);
   const sendProblem = (reply: FastifyReply, error: unknown) => {
     const problem = problemOf(error);
     if (problem.retry_after_seconds !== undefined) reply.header("retry-after", problem.retry_after_seconds);
@@ -61,7 +64,11 @@ export function buildServer(options: ServerOptions): FastifyInstance {
       options.logger.error({ err: error, method: request.method, path: pathOf(request.url) }, "a request failed");
     return sendProblem(reply, error);
   });
-  registerApi(server, options.api, allHandlers(options.api));
+  const hub = new EventHub(options.api.pool);
+  server.addHook("preClose", async () => {
+    hub.close();
+  });
+  registerApi(server, options.api, allHandlers(options.api, hub));
   addHealthRoute(server, options.readHealth);
   addMetricsRoute(server, {
     scrape: options.scrape,

@@ -31,13 +31,7 @@ test("only what needs a cookie or a token of its own is open to everybody", () =
   const open = table.filter(([, { permission }]) => permissions[permission] === permissions.public);
   assert.deepEqual(
     open.map(([name]) => name),
-    [
-      "GET /session/methods",
-      "POST /session",
-      "GET /session/oidc",
-      "GET /session/oidc/callback",
-      "POST /session/password-link",
-    ],
+    ["GET /session/methods", "POST /session", "POST /session/password-link"],
   );
 });
 

@@ -16,8 +16,8 @@ function serverWith(health: Health) {
   return buildServer({
     logger,
     readHealth: () => Promise.resolve(health),
-    api: { pool, settings, programVersion: "0.1.0", logger },
     scrape: () => Promise.resolve("backup_awareness_up 0\n"),
+    api: { pool, settings, programVersion: "0.1.0", now: () => new Date(), logger },
   });
 }
 

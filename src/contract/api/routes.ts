@@ -188,20 +188,6 @@ export const routes = {
   "GET /session": { permission: "own_account", tag: "Session", summary: "Who is signed in", answer: users.session },
   "DELETE /session": { permission: "own_account", tag: "Session", summary: "Sign out", answer: null },
   "DELETE /session/all": { permission: "own_account", tag: "Session", summary: "Sign out everywhere", answer: null },
-  "GET /session/oidc": {
-    permission: "public",
-    tag: "Session",
-    summary: "Sign in at the OpenID Connect provider",
-    answer: null,
-    status: 302,
-  },
-  "GET /session/oidc/callback": {
-    permission: "public",
-    tag: "Session",
-    summary: "Where the provider sends the browser back to",
-    answer: null,
-    status: 302,
-  },
   "POST /session/password-link": {
     permission: "public",
     tag: "Session",

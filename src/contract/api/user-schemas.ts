@@ -73,7 +73,6 @@ export const userItem = object({
   is_disabled: Type.Boolean(),
   has_password: Type.Boolean(),
   has_second_factor: Type.Boolean(),
-  is_single_sign_on: Type.Boolean({ description: "made by OpenID Connect; the provider decides his role" }),
   created_at: timestamp("when he was added"),
   last_login_at: nullable(timestamp("when he signed in last")),
   session_count: Type.Integer({ description: "where he is signed in now" }),

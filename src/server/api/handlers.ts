@@ -11,6 +11,7 @@ export type ApiContext = {
   readonly pool: () => Pool;
   readonly settings: Pick<Settings, "fqdn" | "protectsOnlyItself">;
   readonly programVersion: string;
+  readonly now: () => Date;
   readonly logger: Logger;
 };
 
@@ -23,6 +24,8 @@ export type Call<Name extends RouteName> = {
   readonly pool: Pool;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
+  /** Asks again whether the caller may do this: for answers that last. */
+  readonly stillAllowed: () => Promise<boolean>;
 };
 
 /** What answers a route. One without an answer in the table may have sent what it says itself. */

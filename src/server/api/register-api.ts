@@ -3,10 +3,13 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { isAllowed } from "../../contract/api/permissions.ts";
 import { apiPath, type Route, type RouteName, routes } from "../../contract/api/routes.ts";
 import { BackupAwarenessError } from "../../contract/errors.ts";
+import { useSession } from "../../database/sessions.ts";
 import { useToken } from "../../database/tokens.ts";
-import { anonymousCaller, type Caller, callerOfToken } from "./caller.ts";
+import { anonymousCaller, type Caller, callerOfToken, callerOfUser } from "./caller.ts";
 import { CallGate } from "./call-gate.ts";
 import type { ApiContext, Call, Handlers } from "./handlers.ts";
+import { demandSameOrigin } from "./same-origin.ts";
+import { shownSession } from "./session-cookie.ts";
 import { compileValidator } from "./validation.ts";
 
 /** Calls that use the database at once: the daemon's own work keeps the rest of its connections. */
@@ -32,6 +35,7 @@ export function registerApi(server: FastifyInstance, context: ApiContext, handle
         ...(route.answer === null ? {} : { response: { [status]: route.answer } }),
       },
       onRequest: async (request) => {
+        demandSameOrigin(request);
         const caller = await gate.pass(() => findCaller(context, request));
         if (!isAllowed(route.permission, caller.kind)) throw refusal(caller);
         callers.set(request, caller);
@@ -40,7 +44,10 @@ export function registerApi(server: FastifyInstance, context: ApiContext, handle
         const caller = callers.get(request);
         if (caller === undefined) throw new Error("a call without a caller");
         const { params, query, body } = request;
-        const call = { params, query, body, caller, pool: context.pool(), request, reply } as Call<RouteName>;
+        const stillAllowed = async (): Promise<boolean> =>
+          isAllowed(route.permission, (await gate.pass(() => findCaller(context, request))).kind);
+        const pool = context.pool();
+        const call = { params, query, body, caller, pool, request, reply, stillAllowed } as Call<RouteName>;
         const answer = await gate.pass(() => handler(call));
         if (reply.sent) return reply;
         const link = linkToNext(answer, request);
@@ -62,12 +69,24 @@ export function registerApi(server: FastifyInstance, context: ApiContext, handle
   });
 }
 
-/** Who asks. @throws DATABASE_UNREACHABLE where he says so by a token, and nobody can look it up */
+/**
+ * Who asks: who shows a token is asked for that alone; else the browser's session counts.
+ *
+ * @throws DATABASE_UNREACHABLE where he shows either, and nobody can look it up
+ */
 export async function findCaller(context: ApiContext, request: FastifyRequest): Promise<Caller> {
-  const [scheme, secret, ...rest] = (request.headers.authorization ?? "").split(" ");
-  if (scheme?.toLowerCase() !== "bearer" || secret === undefined || rest.length > 0) return anonymousCaller(request.ip);
-  const token = await useToken(context.pool(), secret, request.ip);
-  return token === null ? anonymousCaller(request.ip) : callerOfToken(token, request.ip);
+  const { ip: address } = request;
+  const { authorization } = request.headers;
+  if (authorization !== undefined) {
+    const [scheme, secret, ...rest] = authorization.split(" ");
+    if (scheme?.toLowerCase() !== "bearer" || secret === undefined || rest.length > 0) return anonymousCaller(address);
+    const token = await useToken(context.pool(), secret, address);
+    return token === null ? anonymousCaller(address) : callerOfToken(token, address);
+  }
+  const sessionHash = shownSession(request);
+  const user = sessionHash === null ? null : await useSession(context.pool(), sessionHash);
+  if (user === null) return anonymousCaller(address);
+  return { ...callerOfUser(user, address), token: null, user, sessionHash };
 }
 
 export function refusal(caller: Caller): BackupAwarenessError {

@@ -3,9 +3,16 @@ import { readEngineItem, readEngineItems } from "../../awareness/engine-items.ts
 import type { BackupItem, Calendar } from "../../contract/api/engine-schemas.ts";
 import { type BackupRow, listBackups, readBackupDays, readSuccessesBefore } from "../../database/backup-list.ts";
 import { type EngineOrder, listEngines } from "../../database/engine-list.ts";
-import { readWatchedSince } from "../../database/engines.ts";
+import {
+  addEngine,
+  readWatchedSince,
+  removeEngine,
+  type RequiredScope,
+  setRequiredScopes,
+} from "../../database/engines.ts";
 import { readPolicy } from "../../database/policy.ts";
 import type { Handlers } from "../api/handlers.ts";
+import { unlessUnknown } from "../api/unless-unknown.ts";
 
 const dayMs = 86_400_000;
 
@@ -25,6 +32,28 @@ export const engineHandlers = {
   },
 
   "GET /engines/{fqdn}": async ({ pool, params }) => readEngineItem(pool, params.fqdn),
+
+  "POST /engines/required-scopes": async ({ pool, body, caller }) => {
+    const required = requiredScopes(body.required_scopes);
+    const [changed, unknown]: [string[], string[]] = [[], []];
+    for (const fqdn of new Set(body.fqdns.map((name) => name.toLowerCase()))) {
+      const isKnown = await unlessUnknown(setRequiredScopes(pool, fqdn, required, caller.actor));
+      (isKnown ? changed : unknown).push(fqdn);
+    }
+    return { changed, unknown };
+  },
+
+  "PUT /engines/{fqdn}": async ({ pool, params, body, caller }) => {
+    await addEngine(pool, params.fqdn, caller.actor);
+    if (body.required_scopes !== undefined)
+      await setRequiredScopes(pool, params.fqdn, requiredScopes(body.required_scopes), caller.actor);
+    return readEngineItem(pool, params.fqdn);
+  },
+
+  "DELETE /engines/{fqdn}": async ({ pool, params, caller }) => {
+    await removeEngine(pool, params.fqdn, caller.actor);
+    return undefined;
+  },
 
   "GET /engines/{fqdn}/backups": async ({ pool, params, query }) => {
     const { scope, outcome, after, limit = 50 } = query;
@@ -69,6 +98,10 @@ export const engineHandlers = {
     };
   },
 } satisfies Partial<Handlers>;
+
+function requiredScopes(given: readonly { scope: string; period_days: number | null }[]): RequiredScope[] {
+  return given.map(({ scope, period_days }) => ({ scope, periodDays: period_days }));
+}
 
 function backupItem(row: BackupRow): BackupItem {
   return {

@@ -1,10 +1,13 @@
+import type { Pool } from "pg";
 import type { AlertItem, EventItem } from "../../contract/api/event-schemas.ts";
 import { countAlerts, listAlerts } from "../../database/alert-list.ts";
-import { type Alert, readAlerts } from "../../database/alerts.ts";
+import { type Alert, dismissAlert, readAlerts, restoreAlert } from "../../database/alerts.ts";
+import { BackupAwarenessError } from "../../contract/errors.ts";
 import { type EventListFilter, listEvents } from "../../database/event-list.ts";
 import type { Event } from "../../database/events.ts";
 import type { Query } from "../../contract/api/routes.ts";
 import { momentOf } from "../api/moment.ts";
+import { unlessUnknown } from "../api/unless-unknown.ts";
 import type { Handlers } from "../api/handlers.ts";
 
 export const eventHandlers = {
@@ -33,7 +36,32 @@ export const eventHandlers = {
     const alerts = await readAlerts(pool, { ids });
     return { items: alerts.map(alertItem), next, open: { count: open.count, is_capped: open.isCapped } };
   },
+
+  "POST /alerts/dismiss": async ({ pool, body, caller }) => {
+    const [dismissed, unknown]: [number[], number[]] = [[], []];
+    for (const id of body.ids) {
+      const isOpen = await unlessUnknown(dismissAlert(pool, id, caller.actor, body.note ?? null));
+      (isOpen ? dismissed : unknown).push(id);
+    }
+    return { dismissed, unknown };
+  },
+
+  "POST /alerts/{id}/dismiss": async ({ pool, params, body, caller }) => {
+    await dismissAlert(pool, params.id, caller.actor, body.note ?? null);
+    return readAlert(pool, params.id);
+  },
+
+  "DELETE /alerts/{id}/dismiss": async ({ pool, params, caller }) => {
+    await restoreAlert(pool, params.id, caller.actor);
+    return readAlert(pool, params.id);
+  },
 } satisfies Partial<Handlers>;
+
+async function readAlert(pool: Pool, id: number): Promise<AlertItem> {
+  const [alert] = await readAlerts(pool, { ids: [id] });
+  if (alert === undefined) throw new BackupAwarenessError("ALERT_UNKNOWN", `there is no open alert ${id}`);
+  return alertItem(alert);
+}
 
 export function eventFilter(query: Omit<NonNullable<Query<"GET /events">>, "after" | "limit">): EventListFilter {
   const { type, severity, fqdn, scope, since, until, text } = query;

@@ -1,6 +1,6 @@
 import { checkSchedule } from "../../awareness/check-schedule.ts";
 import { countAlerts } from "../../database/alert-list.ts";
-import { readCheckRecord } from "../../database/check.ts";
+import { readCheckRecord, runCheck } from "../../database/check.ts";
 import { countEngines, hasReports } from "../../database/engine-counts.ts";
 import type { ApiContext, Handlers } from "../api/handlers.ts";
 
@@ -32,5 +32,11 @@ export const summaryHandlers = ({ settings, programVersion }: ApiContext) =>
         },
         has_reports: reported,
       };
+    },
+
+    "POST /checks": async ({ pool }) => {
+      const { raised, cleared } = await runCheck(pool);
+      const { checkedAt, now } = await readCheckRecord(pool);
+      return { checked_at: (checkedAt ?? now).toISOString(), raised: [...raised], cleared: [...cleared] };
     },
   }) satisfies Partial<Handlers>;

@@ -47,6 +47,7 @@ export async function startApi(): Promise<ApiFixture> {
       pool: () => pool,
       settings: { fqdn: ownFqdn, protectsOnlyItself: true },
       programVersion: "0.1.0",
+      now: () => new Date(),
       logger,
     },
     scrape: scraper({
