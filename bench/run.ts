@@ -1,9 +1,10 @@
 import { cpus, totalmem } from "node:os";
 import { benchAwareness } from "./awareness.ts";
 import { benchEngineBackup } from "./engine-backup/engine-backup.ts";
+import { benchNotify } from "./notify.ts";
 import { startTestServers } from "../test/support/start-servers.ts";
 
-const benches = { awareness: benchAwareness, "engine-backup": benchEngineBackup } as const;
+const benches = { awareness: benchAwareness, "engine-backup": benchEngineBackup, notify: benchNotify } as const;
 
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => !(name in benches));

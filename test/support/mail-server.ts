@@ -73,7 +73,7 @@ export async function startMailServer(options: MailServerOptions = {}): Promise<
         letters.push(letter);
         options.onLetter?.(letter);
         callback(null, "accepted for delivery");
-      });
+      }, callback); // cut off in the midst of a letter
     },
     closeTimeout: 100,
   });
