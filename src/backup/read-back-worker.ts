@@ -11,15 +11,20 @@ async function work(port: NonNullable<typeof parentPort>, { path }: { readonly p
   const tell = (message: ReadBackMessage) => {
     port.postMessage(message);
   };
+  // Told after the file is closed: this thread is ended by what it tells, and the file system may be unmounted then.
+  tell(await read(path, tell));
+}
+
+async function read(path: string, tell: (message: ReadBackMessage) => void): Promise<ReadBackMessage> {
   const reading = await openForReadBack(path);
   try {
     const members = await readBack(reading.chunks, (bytes) => {
       tell({ kind: "bytes", bytes });
     });
-    tell({ kind: "read", members, way: reading.way });
+    return { kind: "read", members, way: reading.way };
   } catch (error) {
     if (!(error instanceof BackupAwarenessError)) throw error;
-    tell({ kind: "damaged", message: error.message, hint: error.hint });
+    return { kind: "damaged", message: error.message, hint: error.hint };
   } finally {
     await reading.close();
   }

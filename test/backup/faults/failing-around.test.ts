@@ -33,7 +33,7 @@ async function onOwnFileSystem(
   try {
     await work();
   } finally {
-    spawnSync("umount", [directory]);
+    assert.equal(spawnSync("umount", [directory]).status, 0, "something is still open there");
   }
 }
 
